@@ -1,0 +1,38 @@
+r"""An HTTP server for trio: structured concurrency, exact deadlines, one handler contract.
+
+async def hello(conn):
+    await conn.send("Hello, world!\\n")
+
+async with trio.open_nursery() as nursery:
+    server = await nursery.start(trio_httpd.serve, hello, 8080)
+"""
+
+from .addresses import Address
+from .config import Limits, Options, Timeouts
+from .connection import Connection, Handler
+from .content import RequestContent
+from .errors import HTTPError, PeerError, PeerGone
+from .headers import Headers
+from .request import Request
+from .response import Response
+from .server import Server, serve, serve_listeners, serve_stream
+
+__all__ = [
+    "Address",
+    "Connection",
+    "HTTPError",
+    "Handler",
+    "Headers",
+    "Limits",
+    "Options",
+    "PeerError",
+    "PeerGone",
+    "Request",
+    "RequestContent",
+    "Response",
+    "Server",
+    "Timeouts",
+    "serve",
+    "serve_listeners",
+    "serve_stream",
+]

@@ -1,0 +1,105 @@
+"""Dispatch: run a handler, send what it returns, answer what it raises."""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+from .connection import Connection
+from .errors import HTTPError, PeerError, PeerGone
+from .response import HeaderItems, Response
+from .service import Service
+
+logger = logging.getLogger("trio_httpd.connection")
+
+
+def answer_to(problem: Exception) -> Response | None:
+    """Return what the peer is told about ``problem``; None is silence."""
+    match _sole_cause(problem):
+        case HTTPError(status=status, detail=detail, headers=headers):
+            return Response.text(status, detail, headers)
+        case cause if is_goodbye(cause):
+            return None
+        case _:
+            return Response.text(500)  # Its text may hold secrets: to the log only.
+
+
+def is_goodbye(problem: Exception) -> bool:
+    """Whether ``problem`` only says that the peer has gone, maybe several times."""
+    if isinstance(problem, ExceptionGroup):
+        return problem.split(PeerGone)[1] is None
+    return isinstance(problem, PeerGone)
+
+
+def _sole_cause(problem: Exception) -> Exception:
+    """Return the one exception inside groups of one: nurseries wrap what they raise."""
+    while isinstance(problem, ExceptionGroup) and len(problem.exceptions) == 1:
+        problem = problem.exceptions[0]
+    return problem
+
+
+async def dispatch(conn: Connection, service: Service) -> None:
+    """Run the handler for one exchange, to the end of its response.
+
+    Raises:
+        Exception: what ``on_error`` lets out, after the peer had its answer.
+
+    Cancelled: the response is where it is; whoever cancels decides what follows.
+    """
+    try:
+        conn.check_expectations()
+        await _respond(conn, await service.handler(conn))
+    except Exception as problem:
+        await _settle(conn, problem, service)
+
+
+async def _respond(conn: Connection, result: object) -> None:
+    """Send what a handler returned, and finish."""
+    match result:
+        case None:
+            await conn.finish()
+        case False:
+            conn.close_after_finish()
+            await conn.finish()
+        case str() | bytes():
+            await conn.respond(Response(result, conn.status))
+        case (str() | bytes() | None as content, int(status)):
+            await conn.respond(Response(content or b"", status))
+        case (str() | bytes() | None as content, int(status), headers):
+            await conn.respond(Response(content or b"", status, cast("HeaderItems", headers)))
+        case Response():
+            await conn.respond(result)
+        case _:
+            raise TypeError(f"a handler cannot return this: {result!r}")
+
+
+async def _settle(conn: Connection, problem: Exception, service: Service) -> None:
+    """Tell the peer, then whoever runs the server, about a handler that failed."""
+    cause = _sole_cause(problem)
+    if isinstance(cause, PeerError):
+        conn.close_after_finish()
+        logger.info("%a refused: %a", conn, str(cause))
+    try:
+        await conn.settle(answer_to(cause))
+    except PeerGone:
+        pass
+    except Exception as worse:  # An answer that cannot be sent, say for its fields.
+        await _settle(conn, worse, service)
+    if not isinstance(cause, HTTPError) and not is_goodbye(cause):
+        report(problem, conn, "handler", service)
+
+
+def report(problem: Exception, conn: Connection | None, doing: str, service: Service) -> None:
+    """Hand a failure that is nobody's answer to ``on_error``.
+
+    Raises:
+        Exception: ``problem`` itself where ``on_error`` is "raise", or what the
+            callable raises.
+    """
+    match service.on_error:
+        case None:
+            logger.error("%s failed: %a", doing, conn, exc_info=problem)
+        case "raise":
+            raise problem
+        case decide:
+            decide(problem, conn, doing)

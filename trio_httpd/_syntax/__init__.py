@@ -1,0 +1,1 @@
+"""Syntax: bytes to values and back. Pure; knows no trio, no stream, no server."""

@@ -1,0 +1,45 @@
+"""Fields: what a header field's name and value may be, and how lists split.
+
+The grammar is RFC 9110 §5. Values are kept as ISO-8859-1 text, which maps every byte
+to one character and back, so that nothing a peer sends is lost or fails to decode.
+"""
+
+from __future__ import annotations
+
+import re
+
+TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
+"""The characters of a token, for use inside a bytes character class (§5.6.2)."""
+
+_TOKEN = re.compile(rf"[{TCHAR.decode()}]++")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
+_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
+
+
+def is_token(text: str) -> bool:
+    """Whether ``text`` is a token: a method, a field name, an upgrade protocol."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a field as it may stand on the wire.
+
+    Raises:
+        ValueError: the name is no token, or the value holds CR, LF, NUL, another
+            control character, or a character that ISO-8859-1 lacks (§5.5). Such a
+            value could forge other fields or whole responses.
+    """
+    if not is_token(name):
+        raise ValueError(f"not a field name: {name!r}")
+    value = value.strip(" \t")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"not a value for the field {name}: {value!r}")
+    return name.encode("ascii"), value.encode("latin-1")
+
+
+def split_list(value: str) -> list[str]:
+    """Return the elements of a comma-separated list, without the empty ones (§5.6.1).
+
+    Commas inside quoted strings do not separate.
+    """
+    return [element for part in _ELEMENT.findall(value) if (element := part.strip(" \t"))]

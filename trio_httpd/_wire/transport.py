@@ -1,0 +1,164 @@
+"""The transport: one stream, with its deadlines, its faults and its end.
+
+Any `trio.abc.Stream` in; bytes both ways, with every way of breaking told as
+`PeerGone`.
+
+Laws:
+1. A `send` that did not end well leaves the transport broken: part of it may be out.
+2. ``scope`` is cancelled where no handler runs, or where the handler must die. What
+   is still to be said is said after leaving it.
+3. A send that makes no progress is ended by closing the stream under it, which is
+   what its peer is to see, and which needs no scope of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+
+import trio
+
+from ..addresses import Address, local_address, remote_address, socket_of
+from ..errors import PeerGone
+from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
+
+_LARGEST_PIECE = 64 * 1024
+_SMALLEST_PIECE = 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Transport:
+    """A stream that is being served."""
+
+    __slots__ = (
+        "_piece",
+        "_sending",
+        "_spawn",
+        "broken",
+        "deadlines",
+        "ended",
+        "expired",
+        "scope",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        deadlines: DeadlineWatcher,
+        spawn: Spawn,
+        *,
+        progress: int = _LARGEST_PIECE,
+    ) -> None:
+        self.stream = stream
+        self.deadlines = deadlines
+        self._spawn = spawn
+        # How much of a piece the peer has taken cannot be seen from here, so a piece
+        # is as small as the progress that is asked of the peer in one period.
+        self._piece = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, progress))
+        self._sending = self.broken = self.ended = False
+        self.scope = trio.CancelScope()
+        self.expired: DeadlineQueue | None = None
+
+    @property
+    def remote_addr(self) -> Address | None:
+        """The far end, None where unknown."""
+        return remote_address(self.stream)
+
+    @property
+    def local_addr(self) -> Address | None:
+        """The near end, None where unknown."""
+        return local_address(self.stream)
+
+    async def receive(self, max_bytes: int | None) -> bytes:
+        """Return what arrives next, b"" at the end of the peer's side.
+
+        Raises:
+            PeerGone: the transport is broken.
+        """
+        if self.broken:
+            raise PeerGone
+        try:
+            return bytes(await self.stream.receive_some(max_bytes))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+            self.broken = True
+            raise PeerGone from problem
+
+    async def send(self, data: bytes) -> None:
+        """Send ``data`` in pieces, each of which the peer must take in time.
+
+        Raises:
+            PeerGone: the transport is broken, or the peer took too little and the
+                transport has been reset.
+            trio.BusyResourceError: another task is sending.
+        """
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this transport")
+        queue = self.deadlines.send
+        self._sending = True
+        try:
+            for start in range(0, len(data), self._piece):
+                queue.enter(self)
+                await self.send_all(memoryview(data)[start : start + self._piece])
+        finally:
+            queue.leave(self)
+            self._sending = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send ``data`` without a deadline, however long it takes.
+
+        Raises:
+            PeerGone: the transport is broken.
+        """
+        if self.broken:
+            raise PeerGone
+        self.broken = True  # Until it has gone out whole.
+        try:
+            await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+            raise PeerGone from problem
+        self.broken = self.ended
+
+    def expire(self, phase: DeadlineQueue) -> None:
+        """End the phase that ran out of time."""
+        self.expired = phase
+        if phase is self.deadlines.send:
+            self.abort()
+        else:
+            self.scope.cancel()
+
+    def abort(self) -> None:
+        """Reset the transport now: what was not sent is dropped."""
+        sock = socket_of(self.stream)
+        if sock is not None:
+            with contextlib.suppress(OSError):  # It was closed or reset before.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._end()
+
+    def end(self) -> None:
+        """Close the transport now, whatever goes on on it."""
+        self.scope.cancel()
+        self._end()
+
+    def _end(self) -> None:
+        if not self.ended:
+            self.broken = self.ended = True
+            self._spawn(trio.aclose_forcefully, self.stream)
+
+    async def linger(self, until: float, chunk: int) -> None:
+        """End our side and read theirs out, until then at most.
+
+        Closing over unread bytes makes TCP send a reset, which can overtake and erase
+        our last word (RFC 9112 §9.6).
+        """
+        if self.broken:
+            return
+        with trio.move_on_at(until) as self.scope:
+            if isinstance(self.stream, trio.abc.HalfCloseableStream):
+                try:
+                    await self.stream.send_eof()
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return
+            while await self.receive(chunk):
+                pass

@@ -1,0 +1,334 @@
+"""The connection object: one exchange, as a handler sees it.
+
+What HTTP *means* is decided on this floor and the one below, never in a lane: here
+the whole responses, 417 and upgrades; in `reply` HEAD, 204, 304, the declared length
+and Date; in `content` the limit and 100-continue.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import quote
+
+import trio
+
+from ._syntax.fields import encode_field
+from .addresses import Address
+from .content import RequestContent
+from .errors import HTTPError
+from .lane import Lane, SpentLane
+from .reply import Reply
+from .request import Request, RequestHead
+from .response import Response, require_status
+from .service import Service
+
+_NO_LOCATION = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Connection:
+    """What a handler gets: a request, and the means to answer it.
+
+    Methods that need not wait do not execute a checkpoint each time, but at least
+    once in sixteen calls.
+    """
+
+    __slots__ = ("_body_limit", "_content", "_head", "_lane", "_reply", "request")
+
+    def __init__(self, head: RequestHead, lane: Lane, service: Service) -> None:
+        self.request = Request(head)
+        self._head = head
+        self._lane = lane
+        self._body_limit = service.limits.body
+        self._content: RequestContent | None = None
+        self._reply = Reply(
+            lane,
+            service.standing,
+            to_head=head.method == "HEAD",
+            send_chunk=service.limits.send_chunk,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.request!r}>"
+
+    # The transport.
+
+    @property
+    def remote_addr(self) -> Address | None:
+        """The peer's address, None where it is unknown."""
+        return self._lane.remote_addr
+
+    @property
+    def local_addr(self) -> Address | None:
+        """The address that the peer reached, None where it is unknown."""
+        return self._lane.local_addr
+
+    @property
+    def tls(self) -> None:
+        """None: this transport is not encrypted, as far as is known here."""
+        return None
+
+    def close_after_finish(self) -> None:
+        """Let the transport close after this response, which says so if it still can."""
+        self._lane.close_after()
+
+    def abort(self) -> None:
+        """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
+        self._lane.abort()
+
+    # The request's content.
+
+    @property
+    def body(self) -> RequestContent:
+        """The content as a stream; ``async for chunk in conn.body``."""
+        if self._content is None:
+            self._content = RequestContent(self._head, self._lane, self._body_limit)
+        return self._content
+
+    @property
+    def body_limit(self) -> float:
+        """The most content in bytes; more is 413. Set it before the first read."""
+        return self.body.limit
+
+    @body_limit.setter
+    def body_limit(self, limit: float) -> None:
+        self.body.limit = limit
+
+    async def read_body(self, count: int | None = None) -> bytes:
+        """Return exactly ``count`` bytes of content or what is left, b"" at the end.
+
+        Raises:
+            PeerError: 413 over `body_limit`, 408 where the peer is too slow, 400
+                where it breaks the framing or ends early.
+            PeerGone: the peer has left.
+
+        Cancelled: nothing is lost, the next read returns it.
+        """
+        return await self.body.read(count)
+
+    async def discard_body(self) -> None:
+        """Read and drop the rest of the content, within `body_limit`."""
+        await self.body.discard()
+
+    # The response, step by step.
+
+    def set_status(self, code: int, reason: str | None = None) -> None:
+        """Choose the status, 200 to 599, and a phrase other than the standard one.
+
+        Raises:
+            RuntimeError: the head is fixed.
+            ValueError: no such status, or a phrase with control characters.
+        """
+        self._reply.set_status(code, reason)
+
+    def add_header(self, name: str, value: str) -> None:
+        """Append a field.
+
+        A field named like a standing one (Date, Server, `static_headers`) stands in
+        for it. ``Content-Length`` declares a length, which is then enforced. Of
+        ``Connection``, ``close`` closes, persistence is the server's, other options
+        are passed on.
+
+        Raises:
+            RuntimeError: the head is fixed.
+            ValueError: CR, LF, NUL or other control characters, a bad name, a second
+                or malformed Content-Length, Transfer-Encoding, Keep-Alive.
+        """
+        self._reply.add_header(name, value)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Replace all fields of that name by one. Raises as `add_header`."""
+        self._reply.set_header(name, value)
+
+    async def send(self, data: bytes | bytearray | memoryview | str) -> None:
+        """Send content; text goes as UTF-8. The first call fixes the head.
+
+        Up to `Limits.send_chunk` bytes are held until `flush`, `finish` or overflow,
+        so that a small response leaves in one write with its length. Responses that
+        have no content (to HEAD; 204, 205, 304) take it and drop it.
+
+        Raises:
+            RuntimeError: the response is finished, or this is more than it declared.
+            PeerGone: the peer has left or takes too little.
+
+        Cancelled: nothing more can be sent.
+        """
+        await self._reply.send(data)
+
+    async def flush(self) -> None:
+        """Send what is held now, the head too. Raises and when cancelled: as `send`."""
+        await self._reply.flush()
+
+    async def finish(self) -> None:
+        """Send what is held and end the response; once that is done, do nothing.
+
+        Raises:
+            RuntimeError: less content than the declared length.
+            PeerGone: the peer has left or takes too little.
+        """
+        await self._reply.finish()
+
+    # Whole responses.
+
+    async def respond(self, response: Response) -> None:
+        """Send a whole response; its fields replace those already set, by name.
+
+        Raises:
+            RuntimeError: something was sent before.
+        """
+        reply = self._reply
+        reply.set_status(response.status, None)
+        seen: set[str] = set()
+        for name, value in response.pairs():
+            (reply.add_header if name.lower() in seen else reply.set_header)(name, value)
+            seen.add(name.lower())
+        if isinstance(response.content, str):
+            self._default_type("text/plain; charset=utf-8")
+        await reply.send_whole(response.content)
+
+    async def send_json(self, obj: object) -> None:
+        """Send ``obj`` as JSON with the status and fields set so far, and finish.
+
+        Raises:
+            TypeError, ValueError: ``obj`` cannot be written as JSON.
+            RuntimeError: something was sent before.
+        """
+        self._reply.require_open()
+        text = json.dumps(obj, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        self._default_type("application/json")
+        await self._reply.send_whole(text)
+
+    async def send_error(
+        self, status: int, reason: str | None = None, content: bytes | str | None = None
+    ) -> None:
+        """Send an error as the whole response, instead of all that was set or held.
+
+        Args:
+            status: 200 to 599.
+            reason: a phrase other than the standard one.
+            content: what is sent instead of the phrase as a line of plain text.
+
+        Raises:
+            RuntimeError: the head is out.
+        """
+        if self._reply.out:
+            raise RuntimeError("the head of this response is out")
+        require_status(status)
+        self._reply.reset()
+        self._reply.set_status(status, reason)
+        if content is None:
+            content = Response.text(status, reason).content
+        if isinstance(content, str):
+            self._default_type("text/plain; charset=utf-8")
+        await self._reply.send_whole(content)
+
+    async def redirect(self, location: str, status: int = 302) -> None:
+        """Send the peer to ``location``, with the fields set so far (RFC 9110 §15.4).
+
+        Args:
+            location: a URI reference; characters that a URI lacks are encoded.
+            status: 301, 302, 303, 307 or 308.
+
+        Raises:
+            ValueError: another status, or control characters in ``location``.
+            RuntimeError: something was sent before.
+        """
+        if status not in (301, 302, 303, 307, 308):
+            raise ValueError(f"not the status of a redirection: {status!r}")
+        if _NO_LOCATION.search(location):
+            raise ValueError(f"not a location: {location!r}")
+        self.set_status(status)
+        self.set_header("Location", "".join(c if "!" <= c <= "~" else quote(c) for c in location))
+        await self._reply.send_whole(b"")
+
+    def _default_type(self, content_type: str) -> None:
+        if not self._reply.names(b"content-type"):
+            self._reply.add_header("Content-Type", content_type)
+
+    # Another protocol.
+
+    async def upgrade(self, headers: Iterable[tuple[str, str]] = ()) -> trio.abc.Stream:
+        """Switch protocols: send 101, return the bare transport (RFC 9110 §7.8).
+
+        What is left of the request's content is dropped first; bytes that came early
+        are the first that the stream gives. The server's deadlines end here. The
+        stream is closed when the handler returns.
+
+        Args:
+            headers: fields of the 101. ``Upgrade`` names the protocol; without it,
+                the first that the peer offers is taken.
+
+        Raises:
+            HTTPError: 426 where the peer does not offer the protocol, 400 where it
+                offers none and none is named.
+            RuntimeError: something was sent before.
+        """
+        reply = self._reply
+        reply.require_open()
+        fields = [encode_field(name, value) for name, value in headers]
+        switch = {name.lower(): value for name, value in fields}
+        protocol = self._agreed_protocol(switch.get(b"upgrade"))
+        await self.discard_body()
+        reply.fixed = reply.out = reply.finished = True
+        return await self._lane.take_over(
+            101,
+            [
+                (b"Connection", b"Upgrade"),
+                (b"Upgrade", protocol),
+                *reply.standing_fields(),
+                *reply.fields,
+                *(field for field in fields if field[0].lower() not in _SWITCH),
+            ],
+        )
+
+    def _agreed_protocol(self, named: bytes | None) -> bytes:
+        """Return the protocol to switch to, one that the peer offers."""
+        headers = self.request.headers
+        asked = "upgrade" in headers.flags("connection")
+        offered = [o.encode("latin-1") for o in headers.elements("upgrade") if asked]
+        if named is None:
+            if not offered:
+                raise HTTPError(400, "no upgrade was asked for")
+            return offered[0]
+        if named.lower() not in (protocol.lower() for protocol in offered):
+            wanted = [("Connection", "Upgrade"), ("Upgrade", named.decode("latin-1"))]
+            raise HTTPError(426, headers=wanted)
+        return named
+
+    # For those who run handlers.
+
+    @property
+    def status(self) -> int:
+        """The status set so far."""
+        return self._reply.status
+
+    def check_expectations(self) -> None:
+        """Raise `HTTPError` 417 unless 100-continue is all that the peer expects."""
+        if any(expected != b"100-continue" for expected in self._head.expectations):
+            raise HTTPError(417)
+
+    async def settle(self, answer: Response | None) -> None:
+        """End an exchange that failed: with ``answer``, if its head is not out yet.
+
+        A response that is under way is cut off so that it never looks whole. None
+        means that there is nobody to answer.
+        """
+        if answer is None:
+            self._lane.close_after()
+        elif self._reply.out:
+            self._lane.cut()
+        else:
+            self._reply.reset()
+            await self.respond(answer)
+
+    def retire(self) -> None:
+        """Let go of the lane: the exchange is over, whoever still holds this."""
+        self._lane = self._reply.lane = SpentLane()
+        if self._content is not None:
+            self._content.retire()
+
+
+_SWITCH = (b"connection", b"upgrade")
+
+Handler = Callable[[Connection], Awaitable[object]]

@@ -1,0 +1,54 @@
+"""Errors: what a handler, a peer or a wire can raise.
+
+Three kinds, and what each becomes: an `HTTPError` is an answer, a `PeerError` is an
+answer followed by a close, a `PeerGone` is silence. Anything else that leaves a
+handler is its own fault: logged, and a bare 500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import trio
+
+
+class HTTPError(Exception):
+    """An answer chosen by raising it.
+
+    Args:
+        status: the status code, 400 to 599.
+        detail: one line for the log and for the peer; ``None`` sends the standard
+            phrase of the status.
+        headers: fields to send with the answer, as (name, value) pairs.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(f"an HTTPError has a status from 400 to 599, not {status}")
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+        self.headers = tuple(headers)
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.detail}" if self.detail else str(self.status)
+
+
+class PeerError(HTTPError):
+    """The peer broke a rule: it is told which, and the transport closes.
+
+    What follows the fault on the wire has no known meaning, so nothing more is read
+    as a request (RFC 9112 §9.6).
+    """
+
+
+class PeerGone(trio.BrokenResourceError):
+    """The peer has left, was reset, or took nothing for too long.
+
+    Not an error of anybody here: it ends the exchange without a word or a log line.
+    """

@@ -1,0 +1,164 @@
+"""The request: a head as it came, and what can be asked of it.
+
+In comes a `RequestHead`, which a codec makes for each request; a `Request` reads
+from it only what is asked for, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+from multidict import MultiDict, MultiDictProxy
+
+from ._syntax.cookies import parse_cookies
+from ._syntax.targets import Target, parse_target
+from .headers import Headers
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """One request's head, whole and well formed.
+
+    Args:
+        method: as sent; methods have case (RFC 9110 §9.1).
+        target: as sent, in one of the forms that `parse_target` takes.
+        http_version: "1.0" or "1.1", for a higher minor number too (§2.5).
+        fields: (name in lower case, value) pairs in order.
+        length: bytes of content to come, 0 without content, None where only the end
+            tells (chunked).
+        keep_alive: whether the peer lets the transport serve another request.
+        asks_keep_alive: whether it says so in a ``Connection`` field.
+        expectations: the ``Expect`` elements in lower case.
+    """
+
+    method: str
+    target: str
+    http_version: str
+    fields: list[tuple[bytes, bytes]]
+    length: int | None = 0
+    keep_alive: bool = True
+    asks_keep_alive: bool = False
+    expectations: tuple[bytes, ...] = ()
+
+
+class Request:
+    """What the peer asks: an immutable value, read lazily."""
+
+    __slots__ = ("_cookies", "_head", "_headers", "_path", "_query", "_scheme", "_target")
+    _cookies: MultiDictProxy[str]
+    _headers: Headers
+    _path: str
+    _query: MultiDictProxy[str]
+    _target: Target
+
+    def __init__(self, head: RequestHead, scheme: str = "http") -> None:
+        self._head = head
+        self._scheme = scheme
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.target!r}>"
+
+    @property
+    def method(self) -> str:
+        """The method as sent; ``get`` is not ``GET``."""
+        return self._head.method
+
+    @property
+    def target(self) -> str:
+        """The request target as sent: origin-form, absolute-form or ``*``."""
+        return self._head.target
+
+    @property
+    def scheme(self) -> str:
+        """``"http"`` or ``"https"``: how the request came, whatever its target says."""
+        return self._scheme
+
+    @property
+    def http_version(self) -> str:
+        """``"1.0"`` or ``"1.1"``."""
+        return self._head.http_version
+
+    @property
+    def _parts(self) -> Target:
+        try:
+            return self._target
+        except AttributeError:
+            parts = parse_target(self._head.target)
+            assert parts is not None  # A head with another target is never made.
+            self._target = parts
+            return parts
+
+    @property
+    def raw_path(self) -> str:
+        """The path as sent, percent-encodings kept; ``*`` for the server itself."""
+        return self._parts.path
+
+    @property
+    def path(self) -> str:
+        """The path decoded once as UTF-8, invalid bytes as U+FFFD.
+
+        What was encoded is data: ``%2F`` and dot segments come out as they are, so a
+        decoded path is for matching and showing, never for opening files.
+        """
+        try:
+            return self._path
+        except AttributeError:
+            self._path = unquote(self._parts.path, errors="replace")
+            return self._path
+
+    @property
+    def query_string(self) -> str:
+        """What follows the first ``?``, undecoded; "" without one."""
+        return self._parts.query
+
+    @property
+    def query(self) -> MultiDictProxy[str]:
+        """The query as a multi-dict, decoded as a form's: ``a=1&a=2&b=``."""
+        try:
+            return self._query
+        except AttributeError:
+            pairs = parse_qsl(self._parts.query, keep_blank_values=True, errors="replace")
+            self._query = MultiDictProxy(MultiDict(pairs))
+            return self._query
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields, case-blind; see `Headers` for the four questions."""
+        try:
+            return self._headers
+        except AttributeError:
+            self._headers = Headers(
+                (name.decode("ascii"), value.decode("latin-1")) for name, value in self._head.fields
+            )
+            return self._headers
+
+    @property
+    def cookies(self) -> MultiDictProxy[str]:
+        """The cookies as a multi-dict, values as sent (RFC 6265 §5.4)."""
+        try:
+            return self._cookies
+        except AttributeError:
+            pairs = parse_cookies("; ".join(self.headers.getall("cookie", ())))
+            self._cookies = MultiDictProxy(MultiDict(pairs))
+            return self._cookies
+
+    @property
+    def host(self) -> str | None:
+        """The host that is asked, with its port where one was sent.
+
+        From the target in absolute-form, else from the ``Host`` field (RFC 9112
+        §3.2.2); None only for HTTP/1.0 without either.
+        """
+        return self._parts.authority or self.headers.get("host")
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type of the content in lower case, without its parameters."""
+        value = self.headers.single("content-type")
+        return value.partition(";")[0].strip().lower() or None if value else None
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of content to come: 0 without content, None when chunked."""
+        return self._head.length

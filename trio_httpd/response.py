@@ -1,0 +1,106 @@
+"""The response: a whole small one as a value, a head for a lane, the standing fields."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from ._syntax.dates import format_date
+from ._syntax.fields import encode_field
+from .config import Options
+
+Fields = list[tuple[bytes, bytes]]
+HeaderItems = Mapping[str, str] | Iterable[tuple[str, str]]
+
+PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",  # RFC 9110 names; the standard library has older ones.
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response.
+
+    Args:
+        content: what is sent; text is sent as UTF-8 and called ``text/plain`` unless
+            ``headers`` say otherwise.
+        status: 200 to 599.
+        headers: a mapping or (name, value) pairs.
+    """
+
+    content: bytes | str = b""
+    status: int = 200
+    headers: HeaderItems = ()
+
+    @classmethod
+    def text(
+        cls, status: int, detail: str | None = None, headers: Iterable[tuple[str, str]] = ()
+    ) -> Response:
+        """Return a bare answer: one line of plain text, the phrase unless told."""
+        line = (detail or PHRASES.get(status, str(status))) + "\n"
+        return cls(line, status, tuple(headers))
+
+    def pairs(self) -> Iterable[tuple[str, str]]:
+        """Return the headers as (name, value) pairs."""
+        return self.headers.items() if isinstance(self.headers, Mapping) else self.headers
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """What a lane needs to know to begin a response.
+
+    Args:
+        status: 200 to 599.
+        reason: the phrase, empty for the standard one.
+        fields: (name, value) pairs without those that a version of HTTP frames with.
+        length: bytes of content to announce, None where they are not known.
+        bodiless: whether the response ends with its head whatever it announces, as
+            for HEAD, 204 and 304 (RFC 9112 §6.3).
+        options: the handler's own ``Connection`` options (``upgrade``, mostly).
+    """
+
+    status: int
+    reason: bytes
+    fields: Fields
+    length: int | None
+    bodiless: bool = False
+    options: tuple[bytes, ...] = ()
+
+
+def require_status(status: int) -> int:
+    """Return ``status`` if it may be a final response's, else raise `ValueError`."""
+    if not 200 <= status <= 599:
+        raise ValueError(f"the status of a response is 200 to 599, not {status!r}")
+    return status
+
+
+class StandingFields:
+    """The fields of every response: Server, the static ones, and Date.
+
+    Rendered once a second, as Date has no finer grain (RFC 9110 §6.6.1).
+    """
+
+    __slots__ = ("_fixed", "_pairs", "_second", "named")
+
+    def __init__(self, options: Options) -> None:
+        fixed = [encode_field(name, value) for name, value in options.static_headers]
+        if options.server_header:
+            fixed.append((b"Server", b"trio-httpd"))
+        self._fixed: Fields = fixed
+        self._second = -1
+        self._pairs: Fields = []
+        self.named = frozenset(name.lower() for name, _ in fixed) | {b"date"}
+        """The names of all standing fields in lower case."""
+
+    def pairs(self) -> Fields:
+        """Return the fields as they stand now; not to be changed."""
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._pairs = [(b"Date", format_date(now).encode("ascii")), *self._fixed]
+        return self._pairs

@@ -1,0 +1,314 @@
+"""The server: accept, serve each transport in a task of its own, stop.
+
+    serve ----- nursery --+-- accept (one task per listener)
+                          +-- watch deadlines (one task, while anything is served)
+                          +-- serve a transport (one task each)
+
+Transports and the watcher live in ``handler_nursery`` where one is given.
+
+Laws:
+1. No peer ends the server: what a transport's task raises is reported, and only
+   ``on_error`` lets it further.
+2. When `Server.serve` is cancelled, everything in its nursery ends, and all its
+   listeners and streams are closed.
+3. No more than `Limits.connections` transports are served at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol, Unpack
+
+import trio
+
+from ._dispatch import report
+from ._wire.deadlines import DeadlineWatcher, Spawn
+from ._wire.http1 import refuse_http1, serve_http1
+from ._wire.transport import Transport
+from .addresses import Address, local_address
+from .config import OnError, OptionArguments, Options, require_on_error
+from .connection import Handler
+from .response import Response
+from .service import Service
+
+logger = logging.getLogger("trio_httpd.server")
+
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
+_PAUSE_WHEN_OUT = 0.1
+_MOST_TURNED_AWAY = 64
+_BUSY = Response.text(503, headers=[("Retry-After", "1")])
+
+
+class HandlerNursery(Protocol):
+    """Anything that starts tasks as `trio.Nursery` does."""
+
+    @property
+    def start_soon(self) -> Spawn:
+        """Start a task."""
+
+
+class Server:
+    """A handler and its options, served on any number of transports.
+
+    Args:
+        handler: an async function of a `Connection`.
+        options: see `Options`; an unknown name is a `TypeError`.
+    """
+
+    def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
+        self._options = Options(**options)
+        self._service = Service.of(handler, self._options)
+        self._watcher = DeadlineWatcher(self._options.timeouts)
+        self._transports: set[Transport] = set()
+        self._turned_away = 0
+        self._paused = False
+        self._room = trio.lowlevel.ParkingLot()  # Where those wait who may not accept.
+        self._accepting: trio.CancelScope | None = None
+        self._spawn: Spawn | None = None
+        self.listeners: tuple[trio.abc.Listener[Any], ...] = ()
+        """What is listened on."""
+
+    def __repr__(self) -> str:
+        return f"<Server {self.url or 'without address'}, {self.connections} connections>"
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens: the address of each listener that has one."""
+        found = (local_address(listener) for listener in self.listeners)
+        return tuple(address for address in found if address is not None)
+
+    @property
+    def url(self) -> str | None:
+        """A URL of the first address, without a path; None where there is none."""
+        return next((address.url for address in self.addresses), None)
+
+    @property
+    def connections(self) -> int:
+        """How many transports are being served."""
+        return len(self._transports)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no transport is being served."""
+        return not self._transports
+
+    @property
+    def on_error(self) -> OnError:
+        """What becomes of failures, see `Options`; it may change while serving."""
+        return self._service.on_error
+
+    @on_error.setter
+    def on_error(self, on_error: OnError) -> None:
+        require_on_error(on_error)
+        self._service.on_error = on_error
+
+    def pause(self) -> None:
+        """Accept no one until `resume`; those who are here are served on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Accept again."""
+        self._paused = False
+        self._room.unpark_all()
+
+    def close(self) -> None:
+        """End everything now: listeners, transports, handlers. `serve` returns."""
+        for transport in tuple(self._transports):
+            transport.end()
+        if self._accepting is not None:
+            self._accepting.cancel()
+
+    def add_stream(self, stream: trio.abc.Stream) -> None:
+        """Serve ``stream`` as if it had been accepted, and own it.
+
+        Raises:
+            RuntimeError: the server is not serving.
+        """
+        if self._spawn is None:
+            raise RuntimeError("this server is not serving")
+        spawn = self._spawn
+        transport = Transport(stream, self._watcher, spawn, progress=self._options.limits.progress)
+        spawn(self._serve_transport, transport)
+        self._transports.add(transport)
+        self._watcher.hold(spawn)
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.abc.Listener[Any]],
+        *,
+        handler_nursery: HandlerNursery | None = None,
+        task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve all that ``listeners`` accept, until `close`.
+
+        Args:
+            listeners: owned and closed in the end; without any, `add_stream` is what
+                brings transports.
+            handler_nursery: where transports are served instead of a nursery of this
+                call: they live on when this call is cancelled.
+            task_status: gets the server, once it listens.
+
+        Raises:
+            RuntimeError: it is serving already.
+            ExceptionGroup: with what ``on_error`` lets out, or a listener raises.
+
+        Cancelled: everything inside ends, silently.
+        """
+        if self._spawn is not None:
+            raise RuntimeError("this server is serving already")
+        self.listeners = tuple(listeners)
+        try:
+            async with trio.open_nursery() as nursery:
+                self._accepting = nursery.cancel_scope
+                self._spawn = (handler_nursery or nursery).start_soon
+                for listener in self.listeners:
+                    nursery.start_soon(self._accept, listener)
+                task_status.started(self)
+                await trio.sleep_forever()
+        finally:
+            self._accepting = self._spawn = None
+
+    async def serve_one(self, stream: trio.abc.Stream) -> None:
+        """Serve one transport to its end, and return then.
+
+        Raises:
+            RuntimeError: the server is serving already.
+            ExceptionGroup: with what ``on_error`` lets out.
+        """
+        if self._spawn is not None:
+            raise RuntimeError("this server is serving already")
+        try:
+            async with trio.open_nursery() as nursery:
+                self._spawn = nursery.start_soon
+                self.add_stream(stream)
+        finally:
+            self._spawn = None
+
+    async def _accept(self, listener: trio.abc.Listener[Any]) -> None:
+        """Accept, and start the task of each transport."""
+        overflow_waits = self._options.overflow == "wait"
+        episode = False  # Of lacking resources: one line in the log.
+        async with listener:
+            while True:
+                await self._wait_for_room(overflow_waits)
+                try:
+                    stream = await listener.accept()
+                except OSError as problem:
+                    if problem.errno not in _OUT_OF_RESOURCES:
+                        raise
+                    if not episode:
+                        logger.warning("not accepting for a while: %s", problem.strerror)
+                    episode = True
+                    await trio.sleep(_PAUSE_WHEN_OUT)
+                    continue
+                episode = False
+                try:
+                    # Another listener may have taken the last place meanwhile.
+                    await self._wait_for_room(overflow_waits)
+                    self._admit(stream)
+                except BaseException:
+                    await trio.aclose_forcefully(stream)
+                    raise
+
+    async def _wait_for_room(self, overflow_waits: bool) -> None:
+        while self._paused or (overflow_waits and self._full):
+            await self._room.park()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._transports) >= self._options.limits.connections
+
+    def _admit(self, stream: trio.abc.Stream) -> None:
+        """Serve ``stream``, or turn it away where there are too many."""
+        if not self._full:
+            self.add_stream(stream)
+            return
+        assert self._spawn is not None
+        self._spawn(self._turn_away, stream, self._spawn)
+
+    async def _serve_transport(self, transport: Transport) -> None:
+        try:
+            try:
+                await serve_http1(transport, self._service)
+            finally:
+                await trio.aclose_forcefully(transport.stream)
+        except Exception as problem:
+            report(problem, None, "transport", self._service)
+        finally:
+            self._watcher.forget(transport)
+            self._watcher.release()
+            self._transports.discard(transport)
+            self._room.unpark_all()
+
+    async def _turn_away(self, stream: trio.abc.Stream, spawn: Spawn) -> None:
+        """Tell a peer that there is no room, unless too many are being told."""
+        transport = Transport(stream, self._watcher, spawn)
+        self._turned_away += 1
+        self._watcher.hold(spawn)
+        try:
+            if self._turned_away <= _MOST_TURNED_AWAY:
+                await refuse_http1(transport, self._service, _BUSY)
+        finally:
+            self._turned_away -= 1
+            self._watcher.forget(transport)
+            self._watcher.release()
+            await trio.aclose_forcefully(stream)
+
+
+async def serve_stream(
+    handler: Handler, stream: trio.abc.Stream, **options: Unpack[OptionArguments]
+) -> None:
+    """Serve HTTP on one transport, any `trio.abc.Stream`, until it ends.
+
+    Args:
+        handler: an async function of a `Connection`.
+        stream: owned, and closed in the end.
+        options: see `Options`.
+
+    Raises:
+        ExceptionGroup: with what ``on_error`` lets out.
+    """
+    await Server(handler, **options).serve_one(stream)
+
+
+async def serve_listeners(
+    handler: Handler,
+    listeners: Sequence[trio.abc.Listener[Any]],
+    *,
+    handler_nursery: HandlerNursery | None = None,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    **options: Unpack[OptionArguments],
+) -> None:
+    """Serve HTTP on all that ``listeners`` accept; see `Server.serve`."""
+    server = Server(handler, **options)
+    await server.serve(listeners, handler_nursery=handler_nursery, task_status=task_status)
+
+
+async def serve(
+    handler: Handler,
+    port: int,
+    *,
+    host: str | None = "127.0.0.1",
+    handler_nursery: HandlerNursery | None = None,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    **options: Unpack[OptionArguments],
+) -> None:
+    """Serve HTTP over TCP: ``server = await nursery.start(serve, handler, 8080)``.
+
+    Args:
+        handler: an async function of a `Connection`.
+        port: 0 lets the system choose.
+        host: an address or a name; None is all interfaces.
+        handler_nursery: see `Server.serve`.
+        task_status: gets the `Server`, once it listens.
+        options: see `Options`.
+
+    Raises:
+        OSError: it cannot listen there.
+        ExceptionGroup: with what ``on_error`` lets out.
+    """
+    server = Server(handler, **options)
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    await server.serve(listeners, handler_nursery=handler_nursery, task_status=task_status)

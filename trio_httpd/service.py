@@ -1,0 +1,37 @@
+"""The service: what all exchanges of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .config import Limits, OnError, Options, Timeouts
+from .response import StandingFields
+
+
+@dataclass(slots=True)
+class Service:
+    """A handler with everything decided about how it is served.
+
+    ``handler`` takes a `Connection`; it stands on a higher floor, hence ``Any``.
+    """
+
+    handler: Callable[[Any], Awaitable[object]]
+    timeouts: Timeouts
+    limits: Limits
+    standing: StandingFields
+    on_error: OnError
+
+    @classmethod
+    def of(cls, handler: Callable[[Any], Awaitable[object]], options: Options) -> Service:
+        """Return the service of ``handler`` under ``options``."""
+        if not callable(handler):
+            raise TypeError(f"a handler is an async function, not {handler!r}")
+        return cls(
+            handler=handler,
+            timeouts=options.timeouts,
+            limits=options.limits,
+            standing=StandingFields(options),
+            on_error=options.on_error,
+        )
