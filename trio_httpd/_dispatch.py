@@ -85,8 +85,9 @@ async def _settle(conn: Connection, problem: Exception, service: Service) -> Non
         pass
     except Exception as worse:  # An answer that cannot be sent, say for its fields.
         await _settle(conn, worse, service)
-    if not isinstance(cause, HTTPError) and not is_goodbye(cause):
-        report(problem, conn, "handler", service)
+    finally:  # Even if we are cancelled while we tell the peer.
+        if not isinstance(cause, HTTPError) and not is_goodbye(cause):
+            report(problem, conn, "handler", service)
 
 
 def report(problem: Exception, conn: Connection | None, doing: str, service: Service) -> None:

@@ -26,7 +26,7 @@ import trio
 from ._dispatch import report
 from ._wire.deadlines import DeadlineWatcher, Spawn
 from ._wire.http1 import refuse_http1, serve_http1
-from ._wire.transport import Transport
+from ._wire.transport import Transport, close_now
 from .addresses import Address, local_address
 from .config import OnError, OptionArguments, Options, require_on_error
 from .connection import Handler
@@ -209,7 +209,7 @@ class Server:
                     await self._wait_for_room(overflow_waits)
                     self._admit(stream)
                 except BaseException:
-                    await trio.aclose_forcefully(stream)
+                    await close_now(stream)
                     raise
 
     async def _wait_for_room(self, overflow_waits: bool) -> None:
@@ -230,13 +230,11 @@ class Server:
 
     async def _serve_transport(self, transport: Transport) -> None:
         try:
-            try:
-                await serve_http1(transport, self._service)
-            finally:
-                await trio.aclose_forcefully(transport.stream)
+            await serve_http1(transport, self._service)
         except Exception as problem:
             report(problem, None, "transport", self._service)
         finally:
+            await close_now(transport.stream)
             self._watcher.forget(transport)
             self._watcher.release()
             self._transports.discard(transport)
@@ -254,7 +252,7 @@ class Server:
             self._turned_away -= 1
             self._watcher.forget(transport)
             self._watcher.release()
-            await trio.aclose_forcefully(stream)
+            await close_now(stream)
 
 
 async def serve_stream(

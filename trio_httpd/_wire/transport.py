@@ -28,6 +28,14 @@ _SMALLEST_PIECE = 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
+async def close_now(stream: trio.abc.Stream) -> None:
+    """Close ``stream`` without waiting for anything, whoever is being cancelled."""
+    # Closing forcefully happens under a scope that is cancelled already, which is this
+    # shield's end; without it an outer cancellation would replace an error on its way.
+    with trio.CancelScope(shield=True):
+        await trio.aclose_forcefully(stream)
+
+
 class Transport:
     """A stream that is being served."""
 
@@ -144,7 +152,7 @@ class Transport:
     def _end(self) -> None:
         if not self.ended:
             self.broken = self.ended = True
-            self._spawn(trio.aclose_forcefully, self.stream)
+            self._spawn(close_now, self.stream)
 
     async def linger(self, until: float, chunk: int) -> None:
         """End our side and read theirs out, until then at most.

@@ -1,0 +1,73 @@
+r"""The testing kit: drive a handler with real HTTP bytes, in memory, on a fake clock.
+
+    async def test_greeting(autojump_clock):
+        async with connect(hello) as client:
+            response = await client.get("/")
+        assert response.text() == "Hello, world!\\n"
+
+With pytest-trio's ``autojump_clock`` every timeout is exact, and no test sleeps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Unpack
+
+import trio
+
+from ..config import OptionArguments
+from ..connection import Handler
+from ..server import Server
+from .client import Client, ClientResponse, Wrap
+from .raw import Raw
+from .streams import MemoryStream, MisbehavingStream, memory_streams
+
+__all__ = [
+    "Client",
+    "ClientResponse",
+    "MemoryStream",
+    "MisbehavingStream",
+    "Raw",
+    "connect",
+    "memory_streams",
+]
+
+
+@asynccontextmanager
+async def connect(
+    handler: Handler,
+    *,
+    window: float = math.inf,
+    wrap: Wrap | None = None,
+    **options: Unpack[OptionArguments],
+) -> AsyncIterator[Client]:
+    """Serve ``handler`` in memory while the block runs, and give a client to it.
+
+    Args:
+        handler: an async function of a `Connection`.
+        window: see `memory_streams`; 65536 behaves much like a socket.
+        wrap: makes of the server's end of each connection what the server is to get,
+            for instance a `MisbehavingStream`.
+        options: see `Options`; ``on_error`` is ``"raise"`` unless given.
+
+    Raises:
+        ExceptionGroup: with what a handler raised, unless ``on_error`` says
+            otherwise. What the block raises comes out as it is.
+    """
+    options.setdefault("on_error", "raise")
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        server = Server(handler, **options)
+        await nursery.start(server.serve, ())
+        client = Client(server, window=window, wrap=wrap)
+        try:
+            yield client
+        except Exception as problem:
+            failure = problem  # Out of the nursery first, which would wrap it.
+        finally:
+            client.leave()
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

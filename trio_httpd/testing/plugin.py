@@ -1,0 +1,39 @@
+"""The pytest plugin: fixtures for those who test handlers with pytest-trio.
+
+pytest finds it by itself; without pytest-trio it offers nothing and harms nobody.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from ..connection import Handler
+from ..server import Server
+from .client import Client, Wrap
+
+OpenClient = Callable[..., Awaitable[Client]]
+
+if importlib.util.find_spec("pytest_trio") is not None:
+    from pytest_trio import trio_fixture
+
+    @trio_fixture
+    async def open_client(nursery: trio.Nursery) -> OpenClient:
+        """Give an async function that serves a handler and returns a `Client` to it.
+
+        Its arguments are those of `trio_httpd.testing.connect`. The server ends with
+        the test.
+        """
+
+        async def open_client(
+            handler: Handler, *, window: float = math.inf, wrap: Wrap | None = None, **options: Any
+        ) -> Client:
+            server = Server(handler, **{"on_error": "raise", **options})
+            await nursery.start(server.serve, ())
+            return Client(server, window=window, wrap=wrap)
+
+        return open_client

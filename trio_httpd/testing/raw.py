@@ -1,0 +1,80 @@
+"""The raw far end: one connection, byte by byte, in a test's own words."""
+
+from __future__ import annotations
+
+import trio
+
+from .streams import MemoryStream
+
+
+class Raw:
+    """The peer's end of a connection in memory. Sends anything, hears everything."""
+
+    def __init__(self, stream: MemoryStream) -> None:
+        self.stream = stream
+        """The stream itself."""
+        self._heard = bytearray()
+
+    async def say(self, data: bytes | str) -> None:
+        """Send ``data``; text as ISO-8859-1, in which each character is a byte."""
+        await self.stream.send_all(data.encode("latin-1") if isinstance(data, str) else data)
+
+    async def say_eof(self) -> None:
+        """End this side, and go on listening."""
+        await self.stream.send_eof()
+
+    async def hear(self, ending: bytes = b"\r\n\r\n") -> bytes:
+        """Return the bytes up to and with ``ending``; what follows is left.
+
+        Raises:
+            AssertionError: they ended before.
+        """
+        searched = 0
+        while (found := self._heard.find(ending, searched)) < 0:
+            searched = max(0, len(self._heard) - len(ending) + 1)
+            if not await self._hear_more():
+                raise AssertionError(f"the end came before {ending!r}: {bytes(self._heard)!r}")
+        return self._take(found + len(ending))
+
+    async def hear_exactly(self, count: int) -> bytes:
+        """Return the next ``count`` bytes.
+
+        Raises:
+            AssertionError: they ended before.
+        """
+        while len(self._heard) < count:
+            if not await self._hear_more():
+                raise AssertionError(f"the end came before {count}: {bytes(self._heard)!r}")
+        return self._take(count)
+
+    async def hear_rest(self) -> bytes:
+        """Return all bytes to the end."""
+        while await self._hear_more():
+            pass
+        return self._take(len(self._heard))
+
+    async def hear_end(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            AssertionError: bytes came before it; they are left.
+        """
+        if self._heard or await self._hear_more():
+            raise AssertionError(f"bytes came before the end: {bytes(self._heard)!r}")
+
+    def close(self) -> None:
+        """Leave, without a word."""
+        self.stream.close()
+
+    async def _hear_more(self) -> bool:
+        try:
+            data = await self.stream.receive_some()
+        except trio.BrokenResourceError:
+            return False
+        self._heard += data
+        return bool(data)
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._heard[:count])
+        del self._heard[:count]
+        return taken
