@@ -133,9 +133,10 @@ class RequestContent(trio.abc.ReceiveStream):
         if not self._begun:
             self._begun = True
             self._require_within_limit(self._length or 0)
-        if self._expects_continue and not self._lane.content_arrived:
+        if self._expects_continue:
             self._expects_continue = False
-            await self._lane.send_interim(100)
+            if not self._lane.content_arrived:
+                await self._lane.send_interim(100)
         try:
             data = await self._lane.receive()
         except PeerError as fault:
@@ -143,7 +144,7 @@ class RequestContent(trio.abc.ReceiveStream):
             raise
         self._received += len(data)
         self._require_within_limit(self._received)
-        self._ended = not data
+        self._ended = not data or self._received == self._length
         self._stash += data
 
     def _require_within_limit(self, size: int) -> None:

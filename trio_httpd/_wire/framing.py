@@ -56,8 +56,8 @@ class LengthReader:
 class ChunkedReader:
     """Content in chunks (§7.1). Extensions and trailers are checked and dropped.
 
-    Together they may be as large as a head's fields, and as large as the content that
-    has come in addition: an honest sender annotates, it does not only annotate.
+    Trailers may be as large as a head's fields. So may all extensions together, plus
+    the content that has come: an honest sender annotates, it does not only annotate.
     """
 
     __slots__ = ("_allowance", "_left", "_limits", "_needs_crlf", "_trailers", "ended")
@@ -117,9 +117,9 @@ class ChunkedReader:
             return at
         if not (match := _CHUNK_LINE.fullmatch(line)):
             raise PeerError(400, "malformed chunk size or extension")
-        extension = len(line) - len(match[1])
-        self._require_allowed(extension)
-        self._allowance -= extension
+        self._allowance -= len(line) - len(match[1])
+        if self._allowance < 0:
+            raise PeerError(431)
         self._left = int(match[1], 16)
         self._trailers = not self._left
         return end + 2
@@ -135,13 +135,10 @@ class ChunkedReader:
             self.ended = True
             return at + 2
         end = buffer.find(b"\r\n\r\n", at)
-        self._require_allowed((end if end >= 0 else len(buffer)) - at)
+        if (end + 2 if end >= 0 else len(buffer)) - at > self._limits.header_bytes:
+            raise PeerError(431)
         if end < 0:
             return at
         check_trailers(buffer[at : end + 2], self._limits)
         self.ended = True
         return end + 4
-
-    def _require_allowed(self, size: int) -> None:
-        if size > self._allowance:
-            raise PeerError(431)

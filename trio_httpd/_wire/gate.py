@@ -62,11 +62,15 @@ def check_head(head: bytes, limits: Limits) -> None:
     if not (match := _REQUEST_LINE.fullmatch(line)):
         raise PeerError(400, "malformed request line")
     method, target, major, minor = match.groups()
+    well_formed = _FIELD_LINES.fullmatch(fields)
+    if not well_formed and _BARE_LINE_END.search(fields):
+        # First, as `check_beginning` sees it before anything that follows.
+        raise PeerError(400, "a line ends with CRLF")
     if major != b"1":
         raise PeerError(505)
     if len(fields) > limits.header_bytes or fields.count(b"\n") > limits.header_count:
         raise PeerError(431)
-    if not _FIELD_LINES.fullmatch(fields):
+    if not well_formed:
         raise PeerError(400, "malformed header field")
     _check_target(method, target)
     _check_framing(fields, http_1_0=minor == b"0")

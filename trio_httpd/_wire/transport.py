@@ -4,7 +4,8 @@ Any `trio.abc.Stream` in; bytes both ways, with every way of breaking told as
 `PeerGone`.
 
 Laws:
-1. A `send` that did not end well leaves the transport broken: part of it may be out.
+1. A `send` that did not end well leaves the transport ``broken`` for sending: part of
+   it may be out. Receiving goes on, at the same time too.
 2. ``scope`` is cancelled where no handler runs, or where the handler must die. What
    is still to be said is said after leaving it.
 3. A send that makes no progress is ended by closing the stream under it, which is
@@ -85,7 +86,7 @@ class Transport:
         Raises:
             PeerGone: the transport is broken.
         """
-        if self.broken:
+        if self.ended:
             raise PeerGone
         try:
             return bytes(await self.stream.receive_some(max_bytes))

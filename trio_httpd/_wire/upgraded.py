@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import trio
 
+from ..errors import PeerGone
 from .transport import Transport
 
 
@@ -17,7 +21,7 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
     def __init__(self, transport: Transport, early: bytes) -> None:
         self._transport = transport
         self._early = early
-        self._closed = False
+        self._closed = self._ended = False
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
@@ -25,7 +29,8 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         if max_bytes is not None and max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
         if not self._early:
-            return await self._transport.receive(max_bytes)
+            with self._told_if_closed():
+                return await self._transport.receive(max_bytes)
         await trio.lowlevel.checkpoint()
         count = len(self._early) if max_bytes is None else max_bytes
         piece, self._early = self._early[:count], self._early[count:]
@@ -34,7 +39,10 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of ``data``."""
         self._require_open()
-        await self._transport.send_all(data)
+        if self._ended:
+            raise trio.ClosedResourceError("this side was ended")
+        with self._told_if_closed():
+            await self._transport.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         """See `trio.abc.SendStream`."""
@@ -51,12 +59,22 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         stream = self._transport.stream
         if not isinstance(stream, trio.abc.HalfCloseableStream):
             raise RuntimeError("this transport cannot end one side only")
+        self._ended = True
         await stream.send_eof()
 
     async def aclose(self) -> None:
         """Close the transport."""
         self._closed = True
         await self._transport.stream.aclose()
+
+    @contextmanager
+    def _told_if_closed(self) -> Iterator[None]:
+        """Raise `trio.ClosedResourceError` where we have left, not the peer."""
+        try:
+            yield
+        except PeerGone:
+            self._require_open()
+            raise
 
     def _require_open(self) -> None:
         if self._closed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import h11
@@ -28,7 +28,7 @@ class ClientResponse:
     has been read.
     """
 
-    def __init__(self, event: h11.Response, interim: list[int], chunks: AsyncIterator[bytes]):
+    def __init__(self, event: h11.Response, interim: list[int], chunks: AsyncGenerator[bytes, None]):
         self.status = event.status_code
         self.reason = event.reason.decode("latin-1")
         self.headers = Headers(
@@ -42,16 +42,19 @@ class ClientResponse:
     def __repr__(self) -> str:
         return f"<ClientResponse {self.status} {self.reason}>"
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         """Give the content as it arrives."""
-        async for chunk in self._chunks:
-            yield chunk
+        return self._chunks
 
     async def read(self) -> bytes:
         """Read the content to its end into ``body``, and return it."""
         async for chunk in self._chunks:
             self.body += chunk
         return self.body
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        await self._chunks.aclose()
 
     def text(self) -> str:
         """Return ``body`` decoded as UTF-8."""
@@ -140,7 +143,8 @@ class Client:
             nursery.start_soon(_send, raw, protocol, opening, body)
             try:
                 response = await self._receive_head()
-                yield response
+                async with aclosing(response):
+                    yield response
             finally:
                 nursery.cancel_scope.cancel()
         self._next_cycle()
@@ -159,7 +163,7 @@ class Client:
             raise h11.RemoteProtocolError(f"no response came: {event!r}")
         return ClientResponse(event, interim, self._receive_content())
 
-    async def _receive_content(self) -> AsyncIterator[bytes]:
+    async def _receive_content(self) -> AsyncGenerator[bytes, None]:
         while isinstance(event := await self._next_event(), h11.Data):
             yield bytes(event.data)
 

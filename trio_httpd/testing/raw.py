@@ -8,7 +8,11 @@ from .streams import MemoryStream
 
 
 class Raw:
-    """The peer's end of a connection in memory. Sends anything, hears everything."""
+    """The peer's end of a connection in memory. Sends anything, hears everything.
+
+    It receives no more than it is asked to hear: with a ``window``, the server feels
+    a peer that reads slowly.
+    """
 
     def __init__(self, stream: MemoryStream) -> None:
         self.stream = stream
@@ -24,15 +28,13 @@ class Raw:
         await self.stream.send_eof()
 
     async def hear(self, ending: bytes = b"\r\n\r\n") -> bytes:
-        """Return the bytes up to and with ``ending``; what follows is left.
+        """Return the bytes up to and with ``ending``; what follows is not received.
 
         Raises:
             AssertionError: they ended before.
         """
-        searched = 0
-        while (found := self._heard.find(ending, searched)) < 0:
-            searched = max(0, len(self._heard) - len(ending) + 1)
-            if not await self._hear_more():
+        while (found := self._heard.find(ending)) < 0:
+            if not await self._hear_more(_missing(self._heard, ending)):
                 raise AssertionError(f"the end came before {ending!r}: {bytes(self._heard)!r}")
         return self._take(found + len(ending))
 
@@ -43,7 +45,7 @@ class Raw:
             AssertionError: they ended before.
         """
         while len(self._heard) < count:
-            if not await self._hear_more():
+            if not await self._hear_more(count - len(self._heard)):
                 raise AssertionError(f"the end came before {count}: {bytes(self._heard)!r}")
         return self._take(count)
 
@@ -66,9 +68,9 @@ class Raw:
         """Leave, without a word."""
         self.stream.close()
 
-    async def _hear_more(self) -> bool:
+    async def _hear_more(self, max_bytes: int | None = None) -> bool:
         try:
-            data = await self.stream.receive_some()
+            data = await self.stream.receive_some(max_bytes)
         except trio.BrokenResourceError:
             return False
         self._heard += data
@@ -78,3 +80,8 @@ class Raw:
         taken = bytes(self._heard[:count])
         del self._heard[:count]
         return taken
+
+
+def _missing(heard: bytearray, ending: bytes) -> int:
+    """Return how many bytes ``heard`` lacks at least to end with ``ending``."""
+    return next(n for n in range(1, len(ending) + 1) if heard.endswith(ending[: len(ending) - n]))

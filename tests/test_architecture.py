@@ -1,0 +1,118 @@
+"""The floors of the house: a room imports only from below, or from its own folder.
+
+Every import counts, those for type checkers and those inside functions too, so that no
+circle hides behind them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import trio_httpd
+
+ROOT = Path(trio_httpd.__file__).parent
+
+FLOORS = [
+    {"errors", "config", "addresses", "fairness"},
+    {"_syntax"},
+    {"headers"},
+    {"request", "response"},
+    {"lane", "service"},
+    {"content", "reply"},
+    {"connection"},
+    {"_dispatch"},
+    {"_wire"},
+    {"server"},
+    {"testing"},
+    {"__init__"},
+]
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+DOORS = {"h11": {"_wire/http1_codec", "testing/client"}, "multidict": {"headers", "request"}}
+"""Where a library enters."""
+
+PURE = [
+    "_syntax",
+    "_wire/gate",
+    "_wire/framing",
+    "_wire/http1_codec",
+    "_wire/http1_writer",
+    "_wire/progress",
+]
+"""Rooms that know no trio: bytes and values only."""
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(ROOT).with_suffix("").as_posix()
+
+
+def room_of(name: str) -> str:
+    return name.split("/")[0]
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Yield what ``file`` imports: absolute names, those of the project with slashes."""
+    folder = ["", *file.relative_to(ROOT).parent.parts]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            start = folder[: len(folder) - node.level + 1]
+            modules = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from ("/".join([*start, *module.split(".")]) for module in modules)
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_room_imports_only_from_below_or_its_own_folder(file: Path) -> None:
+    name = name_of(file)
+    for imported in imports_of(file):
+        if imported.startswith("/"):
+            target = imported.strip("/")
+            same_folder = "/" in name and room_of(target) == room_of(name)
+            below = FLOOR_OF[room_of(target)] < FLOOR_OF[room_of(name)]
+            assert same_folder or below, f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_library_enters_by_its_door(file: Path) -> None:
+    for imported in imports_of(file):
+        doors = DOORS.get(imported.split(".")[0])
+        assert doors is None or name_of(file) in doors, f"{imported} enters at {name_of(file)}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_pure_room_knows_no_trio(file: Path) -> None:
+    name = name_of(file)
+    if name.startswith(tuple(PURE)):
+        assert not {"trio", "socket"} & {i.split(".")[0] for i in imports_of(file)}
+
+
+def test_rooms_of_one_folder_import_in_no_circle() -> None:
+    graph = {
+        name_of(file): {target.strip("/") for target in imports_of(file) if target[:1] == "/"}
+        for file in FILES
+    }
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"a circle: {path}"
+        if name not in done:
+            for target in graph.get(name, ()):
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_room_is_no_longer_than_a_room(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 400

@@ -1,0 +1,61 @@
+"""What the loop's tests leave open."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import memory_stream_pair
+
+from trio_httpd import PeerGone, Timeouts
+from trio_httpd._wire.deadlines import DeadlineWatcher
+from trio_httpd._wire.transport import Transport
+from trio_httpd.testing import MemoryStream, memory_streams
+
+
+class Counting(MemoryStream):
+    """Notes the size of each piece that is sent."""
+
+    def __init__(self, near: MemoryStream) -> None:
+        super().__init__(near._outgoing, near._incoming)
+        self.pieces: list[int] = []
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(len(data))
+        await super().send_all(data)
+
+
+@pytest.mark.parametrize(
+    ("progress", "pieces"),
+    [
+        (4096, [4096, 4096, 1808]),
+        (0, [1024] * 9 + [784]),
+        (1 << 30, [10_000]),
+    ],
+)
+async def test_pieces_are_as_small_as_the_progress_asked_for(
+    progress: int, pieces: list[int], nursery: trio.Nursery
+) -> None:
+    stream = Counting(memory_streams()[0])
+    watcher = DeadlineWatcher(Timeouts())
+    await Transport(stream, watcher, nursery.start_soon, progress=progress).send(b"x" * 10_000)
+    assert stream.pieces == pieces
+
+
+async def test_a_transport_of_a_stream_of_trio_gives_bytes(nursery: trio.Nursery) -> None:
+    near, far = memory_stream_pair()
+    transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon)
+    await far.send_all(b"abc")
+    received = await transport.receive(2)
+    assert (type(received), received) == (bytes, b"ab")
+
+
+async def test_a_stream_that_cannot_be_ended_is_not_lingered_on(nursery: trio.Nursery) -> None:
+    near, _ = memory_streams()
+    transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon)
+    near.close()
+    await transport.linger(trio.current_time() + 1, 10)
+    assert not transport.broken
+    with pytest.raises(PeerGone):
+        await transport.receive(1)
+    await transport.linger(trio.current_time() + 1, 10)
+    assert transport.broken
