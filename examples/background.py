@@ -10,9 +10,7 @@ import trio
 import trio_httpd
 
 
-def accepting(
-    nursery: trio.Nursery, work: Callable[[str], Awaitable[None]]
-) -> trio_httpd.Handler:
+def accepting(nursery: trio.Nursery, work: Callable[[str], Awaitable[None]]) -> trio_httpd.Handler:
     """Return a handler that starts ``work`` in ``nursery`` and answers at once."""
 
     async def handler(conn: trio_httpd.Connection) -> tuple[str, int]:

@@ -45,9 +45,7 @@ async def test_a_handler_that_says_nothing_answers_empty() -> None:
     async def handler(conn: Connection) -> None:
         conn.set_status(404, "Nothing Here")
 
-    assert await heard_from(handler) == (
-        b"HTTP/1.1 404 Nothing Here\r\nContent-Length: 0\r\n\r\n"
-    )
+    assert await heard_from(handler) == (b"HTTP/1.1 404 Nothing Here\r\nContent-Length: 0\r\n\r\n")
 
 
 async def test_what_overflows_goes_in_chunks() -> None:
@@ -260,9 +258,7 @@ async def test_content_of_the_declared_length_goes_as_it_comes() -> None:
         await conn.flush()
         await conn.send(b"world")
 
-    assert await heard_from(handler) == (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhelloworld"
-    )
+    assert await heard_from(handler) == (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhelloworld")
 
 
 async def test_more_than_declared_is_refused_and_not_sent() -> None:
@@ -494,7 +490,7 @@ async def test_after_abort_nothing_works() -> None:
 
     async with connect(handler) as client:
         await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
-        await client.raw.hear_end()
+        await client.raw.hear_reset()
 
 
 async def test_the_object_of_an_exchange_that_is_over_is_dead() -> None:

@@ -13,7 +13,10 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def post(length: int, *fields: bytes) -> bytes:
-    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n" % (length, b"".join(fields))
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n" % (
+        length,
+        b"".join(fields),
+    )
 
 
 async def test_reads_give_exactly_what_was_asked_and_then_what_is_left() -> None:
@@ -315,6 +318,18 @@ async def test_time_that_the_handler_takes_is_not_the_peers(autojump_clock: Mock
             nursery.start_soon(drip, client.raw.stream, b"x", 9.0)
             assert await client.raw.hear(b"fine")
             nursery.cancel_scope.cancel()
+
+
+async def test_time_that_the_handler_gives_up_is_the_peers_too(autojump_clock: MockClock) -> None:
+    async def handler(conn: Connection) -> None:
+        while True:
+            with trio.move_on_after(10):
+                await conn.read_body()
+
+    async with connect(handler, timeouts=Timeouts(body=30)) as client:
+        await client.raw.say(post(3))
+        assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 408 ")
+        assert trio.current_time() == 30
 
 
 async def drip(stream: trio.abc.SendStream, data: bytes, pause: float) -> None:

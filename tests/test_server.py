@@ -16,7 +16,7 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 import trio_httpd
 from trio_httpd import Connection, Limits, Server, Timeouts, serve_listeners, serve_stream
-from trio_httpd.testing import MemoryStream, Raw, memory_streams
+from trio_httpd.testing import MemoryStream, Raw, connect, memory_streams
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -326,6 +326,20 @@ async def test_not_everybody_is_told_at_once(autojump_clock: MockClock) -> None:
         server.close()
 
 
+async def test_streams_that_are_added_need_a_place_too(autojump_clock: MockClock) -> None:
+    async with connect(hello, limits=Limits(connections=1)) as client:
+        first, second = client.open(), client.open()
+        await second.say(GET)
+        assert await ask(first)
+        await wait_all_tasks_blocked()
+        assert client.server.connections == 1
+        first.close()
+        assert await second.hear(b"hello")
+    async with connect(hello, limits=Limits(connections=1), overflow="reject") as client:
+        client.open()
+        assert (await client.open().hear_rest())[9:12] == b"503"
+
+
 # Failures.
 
 
@@ -378,3 +392,9 @@ async def test_a_stream_that_raises_oddly_harms_only_itself(
     [record] = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
+
+
+async def test_a_stream_that_raises_oddly_may_be_let_out_once() -> None:
+    near, _ = memory_streams()
+    with pytest.RaisesGroup(ZeroDivisionError):
+        await serve_stream(hello, OddStream(near._outgoing, near._incoming), on_error="raise")

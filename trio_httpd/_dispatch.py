@@ -38,11 +38,19 @@ def _sole_cause(problem: Exception) -> Exception:
     return problem
 
 
+class LetOut(Exception):  # noqa: N818 -- a decision, not an error
+    """Carries ``problem`` past everything that would report it once more."""
+
+    def __init__(self, problem: Exception) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
 async def dispatch(conn: Connection, service: Service) -> None:
     """Run the handler for one exchange, to the end of its response.
 
     Raises:
-        Exception: what ``on_error`` lets out, after the peer had its answer.
+        LetOut: ``on_error`` lets a failure out; the peer has had its answer.
 
     Cancelled: the response is where it is; whoever cancels decides what follows.
     """
@@ -94,13 +102,16 @@ def report(problem: Exception, conn: Connection | None, doing: str, service: Ser
     """Hand a failure that is nobody's answer to ``on_error``.
 
     Raises:
-        Exception: ``problem`` itself where ``on_error`` is "raise", or what the
+        LetOut: with ``problem`` itself where ``on_error`` is "raise", or with what the
             callable raises.
     """
     match service.on_error:
         case None:
             logger.error("%s failed: %a", doing, conn, exc_info=problem)
         case "raise":
-            raise problem
+            raise LetOut(problem)
         case decide:
-            decide(problem, conn, doing)
+            try:
+                decide(problem, conn, doing)
+            except Exception as another:
+                raise LetOut(another) from problem

@@ -62,8 +62,9 @@ class Limits:
             ``"reject"``, 503 with Retry-After.
         requests_per_connection: the last response carries ``Connection: close``.
         request_line: bytes of a request line, CRLF not counted. The peer sees 414.
-        header_bytes: bytes of a head's field lines, and of chunk extensions and
-            trailers beyond the content they come with. The peer sees 431.
+        header_bytes: bytes of a head's field lines, or of a trailer section; chunk
+            extensions may in addition be as large as the content they come with. The
+            peer sees 431.
         header_count: field lines of a head or a trailer section. The peer sees 431.
         body: bytes of a request's content, chunked or not. The peer sees 413.
         progress: bytes that each `Timeouts.body` or `Timeouts.send` period must move

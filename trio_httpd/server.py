@@ -23,7 +23,7 @@ from typing import Any, Protocol, Unpack
 
 import trio
 
-from ._dispatch import report
+from ._dispatch import LetOut, report
 from ._wire.deadlines import DeadlineWatcher, Spawn
 from ._wire.http1 import refuse_http1, serve_http1
 from ._wire.transport import Transport, close_now
@@ -65,7 +65,7 @@ class Server:
         self._turned_away = 0
         self._paused = False
         self._room = trio.lowlevel.ParkingLot()  # Where those wait who may not accept.
-        self._accepting: trio.CancelScope | None = None
+        self._nursery: trio.Nursery | None = None
         self._spawn: Spawn | None = None
         self.listeners: tuple[trio.abc.Listener[Any], ...] = ()
         """What is listened on."""
@@ -117,17 +117,29 @@ class Server:
         """End everything now: listeners, transports, handlers. `serve` returns."""
         for transport in tuple(self._transports):
             transport.end()
-        if self._accepting is not None:
-            self._accepting.cancel()
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
 
     def add_stream(self, stream: trio.abc.Stream) -> None:
         """Serve ``stream`` as if it had been accepted, and own it.
 
+        Above `Limits.connections` it waits for a place or is turned away.
+
         Raises:
             RuntimeError: the server is not serving.
         """
-        if self._spawn is None:
+        if self._nursery is None:
             raise RuntimeError("this server is not serving")
+        if not self._full:
+            self._begin(stream)
+        elif self._options.overflow == "reject":
+            self._nursery.start_soon(self._turn_away, stream, self._nursery.start_soon)
+        else:
+            self._nursery.start_soon(self._wait_and_begin, stream)
+
+    def _begin(self, stream: trio.abc.Stream) -> None:
+        """Start the task that serves ``stream``."""
+        assert self._spawn is not None
         spawn = self._spawn
         transport = Transport(stream, self._watcher, spawn, progress=self._options.limits.progress)
         spawn(self._serve_transport, transport)
@@ -156,19 +168,19 @@ class Server:
 
         Cancelled: everything inside ends, silently.
         """
-        if self._spawn is not None:
+        if self._nursery is not None:
             raise RuntimeError("this server is serving already")
         self.listeners = tuple(listeners)
         try:
             async with trio.open_nursery() as nursery:
-                self._accepting = nursery.cancel_scope
+                self._nursery = nursery
                 self._spawn = (handler_nursery or nursery).start_soon
                 for listener in self.listeners:
                     nursery.start_soon(self._accept, listener)
                 task_status.started(self)
                 await trio.sleep_forever()
         finally:
-            self._accepting = self._spawn = None
+            self._nursery = self._spawn = None
 
     async def serve_one(self, stream: trio.abc.Stream) -> None:
         """Serve one transport to its end, and return then.
@@ -177,22 +189,21 @@ class Server:
             RuntimeError: the server is serving already.
             ExceptionGroup: with what ``on_error`` lets out.
         """
-        if self._spawn is not None:
+        if self._nursery is not None:
             raise RuntimeError("this server is serving already")
         try:
             async with trio.open_nursery() as nursery:
-                self._spawn = nursery.start_soon
+                self._nursery, self._spawn = nursery, nursery.start_soon
                 self.add_stream(stream)
         finally:
-            self._spawn = None
+            self._nursery = self._spawn = None
 
     async def _accept(self, listener: trio.abc.Listener[Any]) -> None:
         """Accept, and start the task of each transport."""
-        overflow_waits = self._options.overflow == "wait"
         episode = False  # Of lacking resources: one line in the log.
         async with listener:
             while True:
-                await self._wait_for_room(overflow_waits)
+                await self._wait_for_room()
                 try:
                     stream = await listener.accept()
                 except OSError as problem:
@@ -204,41 +215,49 @@ class Server:
                     await trio.sleep(_PAUSE_WHEN_OUT)
                     continue
                 episode = False
-                try:
-                    # Another listener may have taken the last place meanwhile.
-                    await self._wait_for_room(overflow_waits)
-                    self._admit(stream)
-                except BaseException:
-                    await close_now(stream)
-                    raise
+                # Meanwhile we may have been paused, or the last place taken.
+                await self._wait_and_begin(stream)
 
-    async def _wait_for_room(self, overflow_waits: bool) -> None:
-        while self._paused or (overflow_waits and self._full):
+    async def _wait_for_room(self) -> None:
+        while self._paused or (self._options.overflow == "wait" and self._full):
             await self._room.park()
+
+    async def _wait_and_begin(self, stream: trio.abc.Stream) -> None:
+        try:
+            await self._wait_for_room()
+            self.add_stream(stream)
+        except BaseException:
+            await close_now(stream)
+            raise
 
     @property
     def _full(self) -> bool:
         return len(self._transports) >= self._options.limits.connections
 
-    def _admit(self, stream: trio.abc.Stream) -> None:
-        """Serve ``stream``, or turn it away where there are too many."""
-        if not self._full:
-            self.add_stream(stream)
-            return
-        assert self._spawn is not None
-        self._spawn(self._turn_away, stream, self._spawn)
-
     async def _serve_transport(self, transport: Transport) -> None:
         try:
-            await serve_http1(transport, self._service)
-        except Exception as problem:
-            report(problem, None, "transport", self._service)
+            await self._serve_reporting(transport)
+        except LetOut as decision:
+            raise decision.problem from decision.__cause__
         finally:
             await close_now(transport.stream)
             self._watcher.forget(transport)
             self._watcher.release()
             self._transports.discard(transport)
             self._room.unpark_all()
+
+    async def _serve_reporting(self, transport: Transport) -> None:
+        """Serve; report what a stream raises that no stream should.
+
+        Raises:
+            LetOut: with what ``on_error`` lets out.
+        """
+        try:
+            await serve_http1(transport, self._service)
+        except LetOut:
+            raise
+        except Exception as problem:
+            report(problem, None, "transport", self._service)
 
     async def _turn_away(self, stream: trio.abc.Stream, spawn: Spawn) -> None:
         """Tell a peer that there is no room, unless too many are being told."""

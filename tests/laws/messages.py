@@ -19,7 +19,7 @@ values = st.text(
 fields = st.lists(
     st.tuples(tokens.filter(lambda name: name.lower() not in SPECIAL), values), max_size=6
 )
-paths = st.text("abc/%.~*=&;:@|{}\"<>[]^`\\", max_size=20).map(lambda rest: "/" + rest)
+paths = st.text('abc/%.~*=&;:@|{}"<>[]^`\\', max_size=20).map(lambda rest: "/" + rest)
 queries = st.one_of(st.just(""), st.text("ab=&+%?/", max_size=20).map(lambda rest: "?" + rest))
 quoted = st.text('ab \t;,="\\'.replace('"', "").replace("\\", ""), max_size=6).map(
     lambda text: f'"{text}"'

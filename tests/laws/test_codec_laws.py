@@ -60,7 +60,9 @@ def test_a_message_is_read_as_it_was_written(message: Message) -> None:
 
 def mutations(base: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     """Bytes with a few places overwritten, dropped or inserted."""
-    alphabet = st.sampled_from([b"\r", b"\n", b" ", b"\t", b":", b"\0", b"a", b"5", b";", b",", b""])
+    alphabet = st.sampled_from(
+        [b"\r", b"\n", b" ", b"\t", b":", b"\0", b"a", b"5", b";", b",", b""]
+    )
     edits = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2), alphabet), max_size=3)
 
     def edit(data: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:

@@ -37,7 +37,19 @@ def test_an_authority_is_a_host_and_maybe_a_port(value: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b":80", b"a b", b"u@a", b"a%zz", b"[::1", b"[:::1]", b"[1.2]", b"a:8a", b"a:123456", b"a/"],
+    [
+        b"",
+        b":80",
+        b"a b",
+        b"u@a",
+        b"a%zz",
+        b"[::1",
+        b"[:::1]",
+        b"[1.2]",
+        b"a:8a",
+        b"a:123456",
+        b"a/",
+    ],
 )
 def test_anything_else_is_none(value: bytes) -> None:
     assert not is_authority(value)

@@ -77,9 +77,7 @@ async def test_interim_responses_are_noted() -> None:
     async with connect(show) as client:
         response = await client.post("/", b"", headers=[("Expect", "100-continue")])
         assert response.interim == []
-        response = await client.post(
-            "/", slow_content(), headers=[("Expect", "100-continue")]
-        )
+        response = await client.post("/", slow_content(), headers=[("Expect", "100-continue")])
         assert response.interim == [100]
 
 

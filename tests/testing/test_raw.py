@@ -63,6 +63,19 @@ async def test_a_reset_is_an_end() -> None:
     await Raw(Broken(far._outgoing, far._incoming)).hear_end()
 
 
+async def test_a_reset_can_be_told_from_an_end() -> None:
+    raw, stream = raw_and_stream()
+    await stream.send_all(b"ab")
+    stream.abort()
+    with pytest.raises(AssertionError, match="not a reset: b'ab'"):
+        await raw.hear_reset()
+    await raw.hear_reset()
+    ended, stream = raw_and_stream()
+    stream.close()
+    with pytest.raises(AssertionError, match="not a reset: b''"):
+        await ended.hear_reset()
+
+
 async def test_who_closes_leaves() -> None:
     raw, stream = raw_and_stream()
     raw.close()

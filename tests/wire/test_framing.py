@@ -31,7 +31,19 @@ def test_a_chunk_line_may_have_extensions(line: bytes) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b";a", b"5 ;a", b"5;", b"5;;a", b"5;a=", b'5;a="b', b"5;a b", b"5;\x00", b"0x5", b"5" * 17],
+    [
+        b"",
+        b";a",
+        b"5 ;a",
+        b"5;",
+        b"5;;a",
+        b"5;a=",
+        b'5;a="b',
+        b"5;a b",
+        b"5;\x00",
+        b"0x5",
+        b"5" * 17,
+    ],
 )
 def test_a_malformed_chunk_line_is_refused(line: bytes) -> None:
     with pytest.raises(PeerError, match="400 malformed chunk size"):

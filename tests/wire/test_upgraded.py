@@ -14,12 +14,8 @@ from trio_httpd.config import Timeouts
 from trio_httpd.testing import MisbehavingStream, memory_streams
 
 
-def upgraded(
-    stream: trio.abc.Stream, nursery: trio.Nursery, early: bytes = b""
-) -> UpgradedStream:
-    return UpgradedStream(
-        Transport(stream, DeadlineWatcher(Timeouts()), nursery.start_soon), early
-    )
+def upgraded(stream: trio.abc.Stream, nursery: trio.Nursery, early: bytes = b"") -> UpgradedStream:
+    return UpgradedStream(Transport(stream, DeadlineWatcher(Timeouts()), nursery.start_soon), early)
 
 
 async def pair(nursery: trio.Nursery) -> tuple[UpgradedStream, UpgradedStream]:

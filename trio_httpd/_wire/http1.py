@@ -49,7 +49,7 @@ async def serve_http1(transport: Transport, service: Service) -> None:
     """Serve HTTP/1 on ``transport`` until it is done; closing it is left to the caller.
 
     Raises:
-        Exception: what ``on_error`` lets out of a handler's failure.
+        LetOut: with what ``on_error`` lets out of a handler's failure.
     """
     lane = Http1Lane(transport, service)
     try:
@@ -239,11 +239,13 @@ class Http1Lane:
         codec, progress = self._codec, self._progress
         while (data := codec.next_content()) is None:
             began = trio.current_time()
-            with trio.move_on_after(progress.left) as patience:
-                await self._feed()
+            try:
+                with trio.move_on_after(progress.left) as patience:
+                    await self._feed()
+            finally:  # A handler that gives up waiting has waited all the same.
+                progress.waited(trio.current_time() - began)
             if patience.cancelled_caught:
                 raise PeerError(408, "the content came too slowly")
-            progress.waited(trio.current_time() - began)
         progress.moved(len(data))
         return data
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from typing import Protocol, runtime_checkable
 
 import trio
 
@@ -27,6 +28,14 @@ from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 _LARGEST_PIECE = 64 * 1024
 _SMALLEST_PIECE = 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@runtime_checkable
+class Abortable(Protocol):
+    """A stream that can be reset."""
+
+    def abort(self) -> None:
+        """Close without waiting, so that the far end sees a reset."""
 
 
 async def close_now(stream: trio.abc.Stream) -> None:
@@ -138,9 +147,15 @@ class Transport:
             self.scope.cancel()
 
     def abort(self) -> None:
-        """Reset the transport now: what was not sent is dropped."""
+        """Reset the transport now: what was not sent is dropped.
+
+        A stream that can be reset has an ``abort`` of its own; so have TCP sockets.
+        On any other, all that a peer can be shown is the end.
+        """
         sock = socket_of(self.stream)
-        if sock is not None:
+        if isinstance(self.stream, Abortable):
+            self.stream.abort()
+        elif sock is not None:
             with contextlib.suppress(OSError):  # It was closed or reset before.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._end()

@@ -64,6 +64,18 @@ class Raw:
         if self._heard or await self._hear_more():
             raise AssertionError(f"bytes came before the end: {bytes(self._heard)!r}")
 
+    async def hear_reset(self) -> None:
+        """Wait for a reset.
+
+        Raises:
+            AssertionError: bytes or a proper end came instead; bytes are left.
+        """
+        try:
+            self._heard += await self.stream.receive_some()
+        except trio.BrokenResourceError:
+            return
+        raise AssertionError(f"not a reset: {bytes(self._heard)!r}")
+
     def close(self) -> None:
         """Leave, without a word."""
         self.stream.close()

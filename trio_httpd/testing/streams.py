@@ -36,6 +36,7 @@ class _Pipe:
         self.data = bytearray()
         self.ended = False  # The sender says no more.
         self.unheard = False  # The receiver has gone.
+        self.reset = False  # The sender has gone without an end.
         self.changed = ParkingLot()
 
     @property
@@ -129,6 +130,8 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             while not (self._incoming.data or self._incoming.ended):
                 await self._incoming.changed.park()
                 self._require_open()
+            if self._incoming.reset and not self._incoming.data:
+                raise trio.BrokenResourceError("the other end was reset")
             return self._incoming.take(max_bytes)
 
     def close(self) -> None:
@@ -137,6 +140,11 @@ class MemoryStream(trio.abc.HalfCloseableStream):
         self._outgoing.ended = self._incoming.unheard = True
         for pipe in (self._outgoing, self._incoming):
             pipe.changed.unpark_all()
+
+    def abort(self) -> None:
+        """Close as a reset does: the other end raises, once it has read what is there."""
+        self._outgoing.reset = True
+        self.close()
 
     async def aclose(self) -> None:
         """Close both sides."""
