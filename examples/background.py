@@ -23,7 +23,7 @@ def accepting(nursery: trio.Nursery, work: Callable[[str], Awaitable[None]]) -> 
 async def slow_work(name: str) -> None:
     """Take a while."""
     await trio.sleep(5)
-    print(f"{ascii(name)} is done.")
+    print(f"{name!a} is done.")
 
 
 async def main() -> None:

@@ -3,6 +3,8 @@
 Run it, then: curl -N 'http://127.0.0.1:8080/?from=5'
 """
 
+import contextlib
+
 import trio
 
 import trio_httpd
@@ -22,7 +24,5 @@ async def count_down(conn: trio_httpd.Connection) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         trio.run(trio_httpd.serve, count_down, 8080)
-    except KeyboardInterrupt:
-        pass

@@ -7,6 +7,8 @@ Connection: upgrade
 Upgrade: shout
 """
 
+import contextlib
+
 import trio
 
 import trio_httpd
@@ -21,7 +23,5 @@ async def shout(conn: trio_httpd.Connection) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         trio.run(trio_httpd.serve, shout, 8080)
-    except KeyboardInterrupt:
-        pass

@@ -3,6 +3,7 @@
 Run it, then: curl -T some-file http://127.0.0.1:8080/
 """
 
+import contextlib
 import hashlib
 import math
 
@@ -24,7 +25,5 @@ async def digest(conn: trio_httpd.Connection) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         trio.run(trio_httpd.serve, digest, 8080)
-    except KeyboardInterrupt:
-        pass

@@ -23,4 +23,6 @@ def test_an_address_of_tcp_has_a_url_that_reaches_it(address: Address, url: str 
 
 def test_a_stream_without_a_socket_has_no_address() -> None:
     near, _ = memory_streams()
-    assert socket_of(near) is local_address(near) is remote_address(near) is None
+    assert socket_of(near) is None
+    assert local_address(near) is None
+    assert remote_address(near) is None

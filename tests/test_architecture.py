@@ -53,7 +53,7 @@ def name_of(file: Path) -> str:
 
 
 def room_of(name: str) -> str:
-    return name.split("/")[0]
+    return name.partition("/")[0]
 
 
 def imports_of(file: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,7 +56,8 @@ async def test_what_overflows_goes_in_chunks() -> None:
         await conn.send(b"c")
 
     assert await heard_from(handler, limits=Limits(send_chunk=8)) == (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\naaaabbbbb\r\n1\r\nc\r\n0\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"9\r\naaaabbbbb\r\n1\r\nc\r\n0\r\n\r\n"
     )
 
 
@@ -104,9 +106,9 @@ async def test_the_first_send_fixes_the_head() -> None:
     async def handler(conn: Connection) -> None:
         await conn.send(b"")
         for change in (
-            lambda: conn.set_status(404),
-            lambda: conn.add_header("A", "b"),
-            lambda: conn.set_header("A", "b"),
+            partial(conn.set_status, 404),
+            partial(conn.add_header, "A", "b"),
+            partial(conn.set_header, "A", "b"),
         ):
             with pytest.raises(RuntimeError, match="head of this response is fixed"):
                 change()

@@ -25,7 +25,6 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("place", "code"), [pytest.param(*b, id=b[0]) for b in blocks()])
 def test_a_block_of_code_compiles_and_its_imports_exist(place: str, code: str) -> None:
-    compiled = compile(code, place, "exec")
+    compile(code, place, "exec")
     imports = [line for line in code.splitlines() if re.match(r"(from|import) ", line)]
     exec("\n".join(line for line in imports if not line.endswith("(")), {})
-    assert compiled

@@ -137,15 +137,7 @@ def faults(probe: Probe, answers: list[Answer], *, closed: bool) -> list[str]:
     expect = probe.expect
     final = [answer for answer in answers if answer.status >= 200 or answer.status == 101]
     rows = expect["status"] if isinstance(expect["status"][0], list) else [expect["status"]]
-    found = []
-    if not final and 0 not in rows[0]:
-        found.append("no response")
-    for place, answer in enumerate(final):
-        allowed = rows[min(place, len(rows) - 1)]
-        if answer.status not in allowed:
-            found.append(f"response {place + 1} is {answer.status}, not of {allowed}")
-        if not answer.whole:
-            found.append(f"response {place + 1} is cut short")
+    found = _faults_of_statuses(final, rows)
     found += _faults_of_number(expect["responses"], len(final), rows)
     if expect["closes"] not in (None, closed):
         found.append("closed" if closed else "left open")
@@ -154,11 +146,27 @@ def faults(probe: Probe, answers: list[Answer], *, closed: bool) -> list[str]:
     if expect.get("no_interim") and len(final) < len(answers):
         found.append("an interim response was sent")
     if final and final[0].status == 200:
-        text = final[0].content.decode("latin-1")
-        if expect.get("contains", "") not in text:
-            found.append(f"{text!r} lacks {expect['contains']!r}")
-        if expect.get("lacks") and expect["lacks"] in text:
-            found.append(f"{text!r} contains {expect['lacks']!r}")
+        found += _faults_of_content(expect, final[0].content.decode("latin-1"))
+    return found
+
+
+def _faults_of_statuses(final: list[Answer], rows: list[list[int]]) -> list[str]:
+    found = [] if final or 0 in rows[0] else ["no response"]
+    for place, answer in enumerate(final):
+        allowed = rows[min(place, len(rows) - 1)]
+        if answer.status not in allowed:
+            found.append(f"response {place + 1} is {answer.status}, not of {allowed}")
+        if not answer.whole:
+            found.append(f"response {place + 1} is cut short")
+    return found
+
+
+def _faults_of_content(expect: dict[str, Any], text: str) -> list[str]:
+    found = []
+    if expect.get("contains", "") not in text:
+        found.append(f"{text!r} lacks {expect['contains']!r}")
+    if expect.get("lacks") and expect["lacks"] in text:
+        found.append(f"{text!r} contains {expect['lacks']!r}")
     return found
 
 

@@ -91,7 +91,7 @@ def test_a_head_that_passes_the_gate_is_read_alike_by_h11(head: bytes) -> None:
     assert [name for name, _ in event.headers] == [li.split(b":")[0].lower() for li in lines]
 
 
-@given(mutations(st.binary(max_size=40).flatmap(lambda content: chunked(content))))
+@given(mutations(st.binary(max_size=40).flatmap(chunked)))
 def test_chunks_that_we_accept_are_read_alike_by_h11(data: bytes) -> None:
     reader = ChunkedReader(Limits())
     try:

@@ -61,6 +61,13 @@ async def hear_rest(stream: trio.abc.ReceiveStream) -> bytes:
     return b"".join([bytes(chunk) async for chunk in stream])
 
 
+async def until_empty(server: Server) -> None:
+    """Wait until one transport at least was served and none is any more."""
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    while not server.empty:
+        await trio.testing.wait_all_tasks_blocked(0.01)
+
+
 async def test_a_server_knows_where_it_is() -> None:
     async with serving(addresses) as server, await connected(server) as client:
         [address] = server.addresses
@@ -144,13 +151,14 @@ async def test_a_reader_that_stops_is_reset() -> None:
         while True:
             await conn.send(b"x" * 60_000)
 
-    async with serving(flood, timeouts=Timeouts(send=0.05)) as server:
-        async with await connected(server) as client:
-            await client.send_all(GET)
-            while server.connections or not server.listeners:
-                await trio.sleep(0.01)
-            with pytest.raises(trio.BrokenResourceError):
-                await hear_rest(client)
+    async with (
+        serving(flood, timeouts=Timeouts(send=0.05)) as server,
+        await connected(server) as client,
+    ):
+        await client.send_all(GET)
+        await until_empty(server)
+        with pytest.raises(trio.BrokenResourceError):
+            await hear_rest(client)
 
 
 async def test_peers_that_come_and_go_leave_nothing() -> None:
@@ -166,8 +174,7 @@ async def test_peers_that_come_and_go_leave_nothing() -> None:
                 if piece:
                     await client.send_all(piece)
                 await client.aclose()
-        while not server.empty:
-            await trio.sleep(0.01)
+        await until_empty(server)
 
 
 async def test_curl_is_answered(tmp_path: Path) -> None:

@@ -41,10 +41,13 @@ def test_a_window_has_room(window: float) -> None:
 
 async def test_a_far_end_that_is_gone_shows() -> None:
     near, far = memory_streams()
-    assert not near.far_end_gone
     await far.send_eof()
     assert near.far_end_gone
     assert not far.far_end_gone
+
+
+async def test_a_far_end_that_closed_shows() -> None:
+    near, far = memory_streams()
     near.close()
     assert far.far_end_gone
 

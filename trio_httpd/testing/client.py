@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -28,7 +35,9 @@ class ClientResponse:
     has been read.
     """
 
-    def __init__(self, event: h11.Response, interim: list[int], chunks: AsyncGenerator[bytes, None]):
+    def __init__(
+        self, event: h11.Response, interim: list[int], chunks: AsyncGenerator[bytes, None]
+    ) -> None:
         self.status = event.status_code
         self.reason = event.reason.decode("latin-1")
         self.headers = Headers(

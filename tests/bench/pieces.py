@@ -1,0 +1,209 @@
+"""The pieces: what each part of a request costs, measured alone.
+
+Every piece is an async function that does one thing so many times, so that what needs
+trio and what does not are timed the same way. A row gives µs for a tiny head and for a
+browser's; where the head plays no part, there is one number.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+import trio
+
+from trio_httpd import Connection, Limits, Options, Timeouts
+from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
+from trio_httpd._wire.gate import check_head
+from trio_httpd._wire.http1_codec import Http1Codec, _read_head
+from trio_httpd._wire.http1_writer import Framing, format_head
+from trio_httpd.lane import SpentLane
+from trio_httpd.reply import Reply
+from trio_httpd.request import RequestHead
+from trio_httpd.response import ResponseHead
+from trio_httpd.service import Service
+
+from .conveyor import BROWSER, TINY, serve_requests
+from .servers import CONTENT, hello
+
+_REPEATS = 9
+_SHORTEST = 0.02
+_NEIGHBOURS = 31
+
+Loop = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One row: what is done for a tiny head, and for a browser's where that differs."""
+
+    name: str
+    tiny: Loop
+    browser: Loop | None = None
+
+
+def print_pieces() -> None:
+    """Measure every piece, and print a line for each."""
+    trio.run(_print_pieces)
+
+
+async def _print_pieces() -> None:
+    print(f"{'µs, median of ' + str(_REPEATS):<46} {'tiny':>8} {'browser':>8}")
+    for piece in [*_head_pieces(), *_answer_pieces(), *_trio_pieces(), *_whole_pieces()]:
+        tiny = f"{await _micros(piece.tiny):.2f}"
+        browser = f"{await _micros(piece.browser):.2f}" if piece.browser else ""
+        print(f"{piece.name:<46} {tiny:>8} {browser:>8}")
+
+
+async def _micros(loop: Loop) -> float:
+    """Return what one time costs, in µs."""
+    times = 1
+    while await _seconds(loop, times) < _SHORTEST:
+        times *= 2
+    return median([await _seconds(loop, times) for _ in range(_REPEATS)]) / times * 1e6
+
+
+async def _seconds(loop: Loop, times: int) -> float:
+    await trio.lowlevel.checkpoint()
+    began = time.perf_counter()
+    await loop(times)
+    return time.perf_counter() - began
+
+
+def _calls(once: Callable[[], object]) -> Loop:
+    """Return a loop over a plain function."""
+
+    async def loop(times: int) -> None:
+        for _ in range(times):
+            once()
+
+    return loop
+
+
+def _awaits(once: Callable[[], Awaitable[object]]) -> Loop:
+    """Return a loop over an async function."""
+
+    async def loop(times: int) -> None:
+        for _ in range(times):
+            await once()
+
+    return loop
+
+
+# The head comes in.
+
+
+def _head_pieces() -> list[Piece]:
+    limits = Limits()
+    return [
+        _of_heads("gate: check_head", lambda raw: partial(check_head, raw, limits)),
+        _of_heads("h11 reads a head: _read_head", lambda raw: partial(_read_head, raw)),
+        _of_heads("codec: feed + next_head, both included", _codec_reads),
+        _of_heads("Connection + Request + Reply, made", _makes_connection),
+    ]
+
+
+def _of_heads(name: str, once_for: Callable[[bytes], Callable[[], object]]) -> Piece:
+    return Piece(name, _calls(once_for(TINY)), _calls(once_for(BROWSER)))
+
+
+def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
+    codec = Http1Codec(Limits())
+
+    def once() -> RequestHead | None:
+        codec.feed(raw)
+        return codec.next_head()
+
+    return once
+
+
+def _makes_connection(raw: bytes) -> Callable[[], Connection]:
+    return partial(Connection, _read_head(raw), Sink(), Service.of(hello, Options()))
+
+
+# The answer goes out.
+
+
+class Sink(SpentLane):
+    """A lane that takes what is sent, and drops it."""
+
+    async def send(self, head: ResponseHead | None, data: bytes, *, end: bool) -> None:
+        """Take and drop."""
+
+
+def _answer_pieces() -> list[Piece]:
+    service = Service.of(hello, Options())
+    head = ResponseHead(200, b"", service.standing.pairs(), len(CONTENT))
+    return [
+        Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, service))),
+        Piece("writer: format_head", _calls(partial(format_head, head, Framing.LENGTH, ()))),
+    ]
+
+
+async def _reply(service: Service) -> None:
+    reply = Reply(Sink(), service.standing, to_head=False, send_chunk=service.limits.send_chunk)
+    await reply.send(CONTENT)
+    await reply.finish()
+
+
+# Time and trio.
+
+
+class Neighbour:
+    """A transport as far as a queue of deadlines can see."""
+
+    def expire(self, phase: DeadlineQueue) -> None:
+        """Do nothing."""
+
+
+def _trio_pieces() -> list[Piece]:
+    return [
+        Piece("deadline: enter + leave", _calls(_deadline())),
+        Piece("deadline: enter anew", _calls(_deadline_anew())),
+        Piece("CancelScope with a deadline, enter + exit", _calls(_scope)),
+        Piece("trio checkpoint", _awaits(trio.lowlevel.checkpoint)),
+    ]
+
+
+def _busy_queue() -> DeadlineQueue:
+    """Return a queue in which others stand already."""
+    queue = DeadlineWatcher(Timeouts()).keep_alive
+    for _ in range(_NEIGHBOURS):
+        queue.enter(Neighbour())
+    return queue
+
+
+def _deadline() -> Callable[[], None]:
+    queue, neighbour = _busy_queue(), Neighbour()
+
+    def once() -> None:
+        queue.enter(neighbour)
+        queue.leave(neighbour)
+
+    return once
+
+
+def _deadline_anew() -> Callable[[], None]:
+    queue = _busy_queue()
+    return partial(queue.enter, Neighbour())
+
+
+def _scope() -> None:
+    with trio.move_on_after(60):  # noqa: ASYNC100  # Its own cost is what is asked.
+        pass
+
+
+# All of it.
+
+
+def _whole_pieces() -> list[Piece]:
+    return [
+        Piece(
+            "a whole request, without a socket",
+            partial(serve_requests, TINY),
+            partial(serve_requests, BROWSER),
+        )
+    ]
