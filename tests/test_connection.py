@@ -516,6 +516,34 @@ async def test_the_object_of_an_exchange_that_is_over_is_dead() -> None:
         assert raw is client.raw
 
 
+async def test_tasks_that_outlive_their_exchange_reach_no_other() -> None:
+    seen: list[str] = []
+
+    async def late(conn: Connection) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        for call in (conn.upgrade(), conn.read_body(), conn.flush(), conn.send(b"x" * 99_999)):
+            try:
+                await call
+                seen.append("nothing")
+            except (trio.ClosedResourceError, RuntimeError) as problem:
+                seen.append(str(problem))
+
+    async def handler(conn: Connection) -> None:
+        if conn.request.method == "POST":
+            nursery.start_soon(late, conn)
+
+    async with trio.open_nursery() as nursery, connect(handler) as client:
+        await client.post("/", b"abc", headers={"Connection": "upgrade", "Upgrade": "x"})
+        await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\n")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert seen == [
+        "the head of this response is fixed",
+        "the exchange is over",
+        "nothing",
+        "this response is finished",
+    ]
+
+
 # Upgrades.
 
 UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: Echo, x\r\n"

@@ -166,6 +166,19 @@ async def test_a_peer_that_left_is_no_error(caplog: pytest.LogCaptureFixture) ->
     assert not caplog.records
 
 
+async def test_a_failure_is_reported_though_nobody_is_left_to_tell() -> None:
+    told: list[Exception] = []
+
+    async def handler(conn: Connection) -> None:
+        client.leave()
+        raise ValueError("why")
+
+    async with connect(handler, on_error=lambda problem, *_: told.append(problem)) as client:
+        await client.raw.say(GET)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [str(problem) for problem in told] == ["why"]
+
+
 def test_several_goodbyes_are_one() -> None:
     goodbyes = ExceptionGroup("", [PeerGone(), ExceptionGroup("", [PeerGone()])])
     assert is_goodbye(goodbyes)

@@ -312,6 +312,20 @@ async def test_above_the_limit_peers_are_told(autojump_clock: MockClock) -> None
         server.close()
 
 
+async def test_a_peer_that_left_before_it_was_told_harms_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    listener = MemoryListener()
+    async with trio.open_nursery() as nursery:
+        serving = partial(serve_listeners, limits=Limits(connections=1), overflow="reject")
+        server = await nursery.start(serving, hello, [listener])
+        served = listener.connect()
+        listener.connect().close()
+        await wait_all_tasks_blocked()
+        assert await ask(served)
+        server.close()
+
+
 async def test_not_everybody_is_told_at_once(autojump_clock: MockClock) -> None:
     listener = MemoryListener()
     async with trio.open_nursery() as nursery:

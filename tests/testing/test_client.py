@@ -24,6 +24,7 @@ async def test_requests_are_sent_and_answered_on_one_connection() -> None:
         assert (response.status, response.reason) == (200, "OK")
         assert response.headers["content-type"] == "application/json"
         assert repr(response) == "<ClientResponse 200 OK>"
+        assert (await client.get("/", headers={"Host": "b", "X-A": "2"})).json()[2] == "2"
         assert (await client.post("/", "é")).json() == ["POST", "é", None]
         assert (await client.request("PUT", "/", body=b"x")).json() == ["PUT", "x", None]
         assert client.raw is raw

@@ -47,6 +47,8 @@ def test_there_may_be_as_many_fields_as_their_limit() -> None:
         (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 0),
         (b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 0),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
         (b"GET / HTTP/1.0\r\n\r\n", 0),
         (b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),

@@ -49,6 +49,12 @@ async def test_a_transport_of_a_stream_of_trio_gives_bytes(nursery: trio.Nursery
     assert (type(received), received) == (bytes, b"ab")
 
 
+async def test_a_stream_that_cannot_be_reset_is_closed(nursery: trio.Nursery) -> None:
+    near, far = memory_stream_pair()
+    Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon).abort()
+    assert await far.receive_some() == b""
+
+
 async def test_a_stream_that_cannot_be_ended_is_not_lingered_on(nursery: trio.Nursery) -> None:
     near, _ = memory_streams()
     transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trio_httpd.lane import Lane, SpentLane
+
+
+async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:
+    lane: Lane = SpentLane()
+    for call in (
+        lane.receive(),
+        lane.send_interim(100),
+        lane.send(None, b"late", end=True),
+        lane.take_over(101, []),
+    ):
+        with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
+            await call
+    assert not lane.content_arrived
+    lane.close_after()
+    lane.cut()
+    lane.abort()
