@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from typing import cast
 
+import trio
+
 from .connection import Connection
-from .errors import HTTPError, PeerError, PeerGone
-from .response import HeaderItems, Response
+from .errors import HeaderItems, HTTPError, PeerError, PeerGone
+from .response import Response
 from .service import Service
 
 logger = logging.getLogger("trio_httpd.connection")
@@ -59,6 +61,13 @@ async def dispatch(conn: Connection, service: Service) -> None:
         await _respond(conn, await service.handler(conn))
     except Exception as problem:
         await _settle(conn, problem, service)
+    except BaseExceptionGroup as group:
+        # A handler's nursery was cancelled while a task of it failed.
+        cancelled, rest = group.split(trio.Cancelled)
+        if cancelled is None or not isinstance(rest, ExceptionGroup):
+            raise
+        _report_fault(rest, conn, service)
+        raise cancelled from None
 
 
 async def _respond(conn: Connection, result: object) -> None:
@@ -94,8 +103,13 @@ async def _settle(conn: Connection, problem: Exception, service: Service) -> Non
     except Exception as worse:  # An answer that cannot be sent, say for its fields.
         await _settle(conn, worse, service)
     finally:  # Even if we are cancelled while we tell the peer.
-        if not isinstance(cause, HTTPError) and not is_goodbye(cause):
-            report(problem, conn, "handler", service)
+        _report_fault(problem, conn, service)
+
+
+def _report_fault(problem: Exception, conn: Connection, service: Service) -> None:
+    """Report ``problem`` unless it is an answer or a goodbye."""
+    if not isinstance(_sole_cause(problem), HTTPError) and not is_goodbye(problem):
+        report(problem, conn, "handler", service)
 
 
 def report(problem: Exception, conn: Connection | None, doing: str, service: Service) -> None:

@@ -14,14 +14,13 @@ from urllib.parse import quote
 
 import trio
 
-from ._syntax.fields import encode_field
 from .addresses import Address
 from .content import RequestContent
 from .errors import HTTPError
 from .lane import Lane, SpentLane
 from .reply import Reply
 from .request import Request, RequestHead
-from .response import Response, require_status
+from .response import Response, encode_unframed, require_status
 from .service import Service
 
 _NO_LOCATION = re.compile(r"[\x00-\x1f\x7f]")
@@ -151,8 +150,9 @@ class Connection:
         Raises:
             RuntimeError: the response is finished, or this is more than it declared.
             PeerGone: the peer has left or takes too little.
+            trio.BusyResourceError: another task is sending.
 
-        Cancelled: nothing more can be sent.
+        Cancelled: nothing more can be sent, unless nothing had left yet.
         """
         await self._reply.send(data)
 
@@ -257,18 +257,21 @@ class Connection:
 
         Args:
             headers: fields of the 101. ``Upgrade`` names the protocol; without it,
-                the first that the peer offers is taken.
+                the first that the peer offers is taken. ``Connection`` is the server's.
 
         Raises:
             HTTPError: 426 where the peer does not offer the protocol, 400 where it
                 offers none and none is named.
             RuntimeError: something was sent before.
+            ValueError: a field that could forge, or says how a message is framed.
         """
         reply = self._reply
         reply.require_open()
-        fields = [encode_field(name, value) for name, value in headers]
-        switch = {name.lower(): value for name, value in fields}
-        protocol = self._agreed_protocol(switch.get(b"upgrade"))
+        fields = [
+            encode_unframed(name, value) for name, value in headers if name.lower() != "connection"
+        ]
+        named = [value for name, value in fields if name.lower() == b"upgrade"]
+        protocol = self._agreed_protocol(named[0] if named else None)
         await self.discard_body()
         reply.fixed = reply.out = reply.finished = True
         return await self._lane.take_over(
@@ -278,14 +281,15 @@ class Connection:
                 (b"Upgrade", protocol),
                 *reply.standing_fields(),
                 *reply.fields,
-                *(field for field in fields if field[0].lower() not in _SWITCH),
+                *(field for field in fields if field[0].lower() != b"upgrade"),
             ],
         )
 
     def _agreed_protocol(self, named: bytes | None) -> bytes:
         """Return the protocol to switch to, one that the peer offers."""
         headers = self.request.headers
-        asked = "upgrade" in headers.flags("connection")
+        # A field of HTTP/1.0 is ignored (RFC 9110 §7.8).
+        asked = self._head.http_version == "1.1" and "upgrade" in headers.flags("connection")
         offered = [o.encode("latin-1") for o in headers.elements("upgrade") if asked]
         if named is None:
             if not offered:
@@ -305,17 +309,19 @@ class Connection:
 
     def check_expectations(self) -> None:
         """Raise `HTTPError` 417 unless 100-continue is all that the peer expects."""
-        if any(expected != b"100-continue" for expected in self._head.expectations):
+        if self._head.expectations and set(self._head.expectations) != {b"100-continue"}:
             raise HTTPError(417)
 
     async def settle(self, answer: Response | None) -> None:
         """End an exchange that failed: with ``answer``, if its head is not out yet.
 
-        A response that is under way is cut off so that it never looks whole. None
-        means that there is nobody to answer.
+        A response that is under way is cut off so that it never looks whole; one that
+        has gone out whole stays so. None means that there is nobody to answer.
         """
         if answer is None:
             self._lane.close_after()
+        elif self._reply.finished:
+            pass
         elif self._reply.out:
             self._lane.cut()
         else:
@@ -328,7 +334,5 @@ class Connection:
         if self._content is not None:
             self._content.retire()
 
-
-_SWITCH = (b"connection", b"upgrade")
 
 Handler = Callable[[Connection], Awaitable[object]]

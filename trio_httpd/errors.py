@@ -7,9 +7,16 @@ handler is its own fault: logged, and a bare 500.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import trio
+
+HeaderItems = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+def pairs_of(headers: HeaderItems) -> tuple[tuple[str, str], ...]:
+    """Return headers in either form as (name, value) pairs."""
+    return tuple(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 class HTTPError(Exception):
@@ -19,21 +26,21 @@ class HTTPError(Exception):
         status: the status code, 400 to 599.
         detail: one line for the log and for the peer; ``None`` sends the standard
             phrase of the status.
-        headers: fields to send with the answer, as (name, value) pairs.
+        headers: fields to send with the answer, a mapping or (name, value) pairs.
     """
 
     def __init__(
         self,
         status: int,
         detail: str | None = None,
-        headers: Iterable[tuple[str, str]] = (),
+        headers: HeaderItems = (),
     ) -> None:
         if not 400 <= status <= 599:
             raise ValueError(f"an HTTPError has a status from 400 to 599, not {status}")
         super().__init__(status, detail)
         self.status = status
         self.detail = detail
-        self.headers = tuple(headers)
+        self.headers = pairs_of(headers)
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}" if self.detail else str(self.status)

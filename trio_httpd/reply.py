@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import re
 
+import trio
+
 from ._syntax.fields import encode_field, split_list
 from .fairness import Fairness
 from .lane import Lane
@@ -38,6 +40,7 @@ class Reply:
         "_is_head",
         "_options",
         "_overrides",
+        "_pushing",
         "_reason",
         "_send_chunk",
         "_sent",
@@ -58,7 +61,7 @@ class Reply:
         self._is_head = to_head
         self._send_chunk = send_chunk
         self._fairness = Fairness()
-        self.out = False
+        self.out = self._pushing = False
         self.reset()
 
     def reset(self) -> None:
@@ -145,14 +148,19 @@ class Reply:
         """See `Connection.send`."""
         if self.finished:
             raise RuntimeError("this response is finished")
-        content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
+        self._require_idle()
+        if isinstance(data, str):
+            content = data.encode()
+        else:
+            content = data if type(data) is bytes else bytes(memoryview(data))
         sent = self._sent + len(content)
         if self._declared is not None and sent > self._declared and not self._bodiless:
             raise RuntimeError(f"more content than the declared {self._declared} bytes")
         self.fixed = True
         self._sent = sent
-        self._held.append(content)
-        self._held_size += len(content)
+        if content:
+            self._held.append(content)
+            self._held_size += len(content)
         if self._held_size > self._send_chunk:
             await self._push()
         else:
@@ -169,6 +177,7 @@ class Reply:
     async def flush(self) -> None:
         """See `Connection.flush`."""
         if not self.finished and (self._held_size or not self.out):
+            self._require_idle()
             await self._push()
 
     async def finish(self) -> None:
@@ -177,8 +186,13 @@ class Reply:
             return
         if self._declared not in (None, self._sent) and not self._bodiless:
             raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
-        self.finished = True
+        self._require_idle()
         await self._push(end=True)
+
+    def _require_idle(self) -> None:
+        """Raise `trio.BusyResourceError` while another task is sending."""
+        if self._pushing:
+            raise trio.BusyResourceError("another task is sending this response")
 
     @property
     def _bodiless(self) -> bool:
@@ -186,12 +200,18 @@ class Reply:
 
     async def _push(self, *, end: bool = False) -> None:
         """Send what is held, after the head if that has not gone yet."""
+        # Who is cancelled before a byte has left can still be answered for.
+        await trio.lowlevel.checkpoint_if_cancelled()
         head = None if self.out else self._head(whole=end)
         data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
         self._held = []
         self._held_size = 0
-        self.fixed = self.out = True
-        await self.lane.send(head, b"" if self._bodiless else data, end=end)
+        self.fixed = self.out = self._pushing = True
+        self.finished = end
+        try:
+            await self.lane.send(head, b"" if self._bodiless else data, end=end)
+        finally:
+            self._pushing = False
 
     def _head(self, *, whole: bool) -> ResponseHead:
         return ResponseHead(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from ._syntax.dates import format_date
 from ._syntax.fields import encode_field
 from .config import Options
+from .errors import HeaderItems, pairs_of
 
 Fields = list[tuple[bytes, bytes]]
-HeaderItems = Mapping[str, str] | Iterable[tuple[str, str]]
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Content Too Large",  # RFC 9110 names; the standard library has older ones.
@@ -20,6 +20,9 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
+
+
+FRAMING_FIELDS = frozenset((b"connection", b"content-length", b"keep-alive", b"transfer-encoding"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,9 @@ class Response:
         line = (detail or PHRASES.get(status, str(status))) + "\n"
         return cls(line, status, tuple(headers))
 
-    def pairs(self) -> Iterable[tuple[str, str]]:
+    def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return the headers as (name, value) pairs."""
-        return self.headers.items() if isinstance(self.headers, Mapping) else self.headers
+        return pairs_of(self.headers)
 
 
 @dataclass(slots=True)
@@ -79,6 +82,18 @@ def require_status(status: int) -> int:
     return status
 
 
+def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a field for a head whose framing is not the caller's to say.
+
+    Raises:
+        ValueError: as `encode_field`; or it says how a message is framed or kept.
+    """
+    field = encode_field(name, value)
+    if field[0].lower() in FRAMING_FIELDS:
+        raise ValueError(f"{name} cannot be set here")
+    return field
+
+
 class StandingFields:
     """The fields of every response: Server, the static ones, and Date.
 
@@ -88,7 +103,7 @@ class StandingFields:
     __slots__ = ("_fixed", "_pairs", "_second", "named")
 
     def __init__(self, options: Options) -> None:
-        fixed = [encode_field(name, value) for name, value in options.static_headers]
+        fixed = [encode_unframed(name, value) for name, value in options.static_headers]
         if options.server_header:
             fixed.append((b"Server", b"trio-httpd"))
         self._fixed: Fields = fixed

@@ -60,7 +60,7 @@ class Server:
     def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
         self._options = Options(**options)
         self._service = Service.of(handler, self._options)
-        self._watcher = DeadlineWatcher(self._options.timeouts)
+        self._watcher = DeadlineWatcher(self._options.timeouts)  # One for each `serve`.
         self._transports: set[Transport] = set()
         self._turned_away = 0
         self._paused = False
@@ -174,6 +174,7 @@ class Server:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                self._watcher = DeadlineWatcher(self._options.timeouts)
                 self._spawn = (handler_nursery or nursery).start_soon
                 for listener in self.listeners:
                     nursery.start_soon(self._accept, listener)
@@ -240,9 +241,9 @@ class Server:
         except LetOut as decision:
             raise decision.problem from decision.__cause__
         finally:
-            await close_now(transport.stream)
-            self._watcher.forget(transport)
-            self._watcher.release()
+            transport.deadlines.forget(transport)
+            await transport.aclose()
+            transport.deadlines.release()
             self._transports.discard(transport)
             self._room.unpark_all()
 
@@ -263,15 +264,17 @@ class Server:
         """Tell a peer that there is no room, unless too many are being told."""
         transport = Transport(stream, self._watcher, spawn)
         self._turned_away += 1
-        self._watcher.hold(spawn)
+        transport.deadlines.hold(spawn)
         try:
             if self._turned_away <= _MOST_TURNED_AWAY:
                 await refuse_http1(transport, self._service, _BUSY)
+        except Exception as problem:
+            report(problem, None, "rejection", self._service)
         finally:
             self._turned_away -= 1
-            self._watcher.forget(transport)
-            self._watcher.release()
-            await close_now(stream)
+            transport.deadlines.forget(transport)
+            await transport.aclose()
+            transport.deadlines.release()
 
 
 async def serve_stream(

@@ -82,7 +82,8 @@ def _print_complaints(results: Sequence[dict[str, Measure]]) -> int:
         for complaint in measured.complaints
     ]
     if lines:
+        sys.stdout.flush()  # So that "above" is true.
         print(
-            "\n!!! ANSWERS WERE AMISS, believe none of the above", *lines, sep="\n", file=sys.stderr
+            "\n!!! ANSWERS WERE AMISS, believe no number above", *lines, sep="\n", file=sys.stderr
         )
     return 1 if lines else 0

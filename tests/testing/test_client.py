@@ -112,7 +112,7 @@ async def test_no_response_is_an_error() -> None:
         conn.abort()
 
     async with connect(handler) as client:
-        with pytest.RaisesGroup(h11.RemoteProtocolError):
+        with pytest.raises(h11.RemoteProtocolError):
             await client.get("/")
 
 
@@ -122,7 +122,7 @@ async def test_a_response_that_is_cut_is_an_error() -> None:
         conn.abort()
 
     async with connect(handler) as client:
-        with pytest.RaisesGroup(h11.RemoteProtocolError):
+        with pytest.raises(h11.RemoteProtocolError):
             await client.get("/")
 
 
@@ -132,7 +132,7 @@ async def test_a_stream_that_breaks_under_the_client_is_the_end() -> None:
         conn.abort()
 
     async with connect(handler, window=10) as client:
-        with pytest.RaisesGroup(h11.RemoteProtocolError):
+        with pytest.raises(h11.RemoteProtocolError):
             await client.post("/", b"x" * 1000)
 
 

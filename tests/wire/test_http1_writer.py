@@ -13,9 +13,11 @@ from trio_httpd._wire.http1_writer import (
 )
 from trio_httpd.response import ResponseHead
 
+FIELDS = [(b"A", b"b")]
+
 
 def head(*, length: int | None = None, bodiless: bool = False) -> ResponseHead:
-    return ResponseHead(200, b"", [(b"A", b"b")], length, bodiless)
+    return ResponseHead(200, b"", FIELDS, length, bodiless)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +37,13 @@ def test_a_response_is_framed_by_the_best_that_the_peer_knows(
 
 
 def test_a_head_is_a_status_line_and_fields() -> None:
-    assert format_head(head(length=5), Framing.LENGTH, (b"close", b"x")) == (
+    assert format_head(head(length=5), FIELDS, Framing.LENGTH, (b"close", b"x")) == (
         b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\nConnection: close, x\r\n\r\n"
     )
-    assert format_head(head(), Framing.CHUNKED, ()) == (
+    assert format_head(head(), FIELDS, Framing.CHUNKED, ()) == (
         b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
-    assert format_head(head(), Framing.CLOSE, ()) == b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
+    assert format_head(head(), FIELDS, Framing.CLOSE, ()) == b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
 
 
 def test_a_status_without_a_phrase_keeps_its_space() -> None:

@@ -16,6 +16,7 @@ from ..errors import PeerError
 from .gate import check_trailers
 
 _MAX_CHUNK_LINE = 4096
+_MOST_PIECES = 256  # Of content at once, so that tiny chunks keep nobody waiting.
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})"
     rb"(?:;[ \t]*+[" + TCHAR + rb"]++"
@@ -77,7 +78,7 @@ class ChunkedReader:
             PeerError: 400 for a broken chunk, 431 for too much beside the content.
         """
         pieces: list[bytes] = []
-        while not self.ended:
+        while not self.ended and len(pieces) < _MOST_PIECES:
             before = at
             if self._left:
                 at = self._read_data(buffer, at, pieces)

@@ -34,6 +34,8 @@ def check_beginning(data: bytes, start: int, limits: Limits) -> None:
         limits: the sizes of a head.
     """
     end = data.find(b"\r\n", 0, limits.request_line + 2)
+    if end >= 0 and start < end + 2:
+        _check_request_line(data[:end], limits)
     if end < 0:
         line = data[: limits.request_line + 2]
         if not _LINE_SO_FAR.fullmatch(line):
@@ -57,23 +59,29 @@ def check_head(head: bytes, limits: Limits) -> None:
         PeerError: 400, 414, 431, 501 or 505, with the rule that was broken.
     """
     line, _, fields = head[:-2].partition(b"\r\n")
-    if len(line) > limits.request_line:
-        raise PeerError(414)
-    if not (match := _REQUEST_LINE.fullmatch(line)):
-        raise PeerError(400, "malformed request line")
-    method, target, major, minor = match.groups()
+    method, target, minor = _check_request_line(line, limits)
     well_formed = _FIELD_LINES.fullmatch(fields)
     if not well_formed and _BARE_LINE_END.search(fields):
         # First, as `check_beginning` sees it before anything that follows.
         raise PeerError(400, "a line ends with CRLF")
-    if major != b"1":
-        raise PeerError(505)
     if len(fields) > limits.header_bytes or fields.count(b"\n") > limits.header_count:
         raise PeerError(431)
     if not well_formed:
         raise PeerError(400, "malformed header field")
     _check_target(method, target)
     _check_framing(fields, http_1_0=minor == b"0")
+
+
+def _check_request_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, bytes]:
+    """Return method, target and minor version of a request line (§3)."""
+    if len(line) > limits.request_line:
+        raise PeerError(414)
+    if not (match := _REQUEST_LINE.fullmatch(line)):
+        raise PeerError(400, "malformed request line")
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise PeerError(505)
+    return method, target, minor
 
 
 def check_trailers(section: bytes, limits: Limits) -> None:

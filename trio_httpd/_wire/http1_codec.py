@@ -9,6 +9,8 @@ Content is cut out of the buffer by the readers of `framing`.
 
 from __future__ import annotations
 
+import re
+
 import h11
 
 from ..config import Limits
@@ -18,12 +20,13 @@ from .framing import ChunkedReader, ContentReader, LengthReader
 from .gate import check_beginning, check_head
 
 _NO_CONTENT = LengthReader(0)
+_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 
 
 class Http1Codec:
     """What a peer has sent on one transport, request by request."""
 
-    __slots__ = ("_at", "_buffer", "_checked", "_content", "_limits", "fed_all")
+    __slots__ = ("_at", "_buffer", "_checked", "_content", "_fault", "_limits", "fed_all")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -31,14 +34,16 @@ class Http1Codec:
         self._at = 0  # What stands before it in the buffer has been read.
         self._checked = 0  # What stands before it is no end of the next head.
         self._content: ContentReader = _NO_CONTENT
+        self._fault: PeerError | None = None  # In content: nothing after it has meaning.
         self.fed_all = False
+        """Whether the peer's side has ended."""
 
     def feed(self, data: bytes) -> None:
         """Add what has arrived; b"" is the end of the peer's side."""
         if not data:
             self.fed_all = True
-        elif self._at == len(self._buffer):
-            self._buffer, self._at, self._checked = data, 0, 0
+        elif not self._buffer:
+            self._buffer = data
         else:
             self._checked = max(0, self._checked - self._at)
             self._buffer = self._buffer[self._at :] + data
@@ -48,6 +53,11 @@ class Http1Codec:
     def begun(self) -> bool:
         """Whether bytes are here that nobody has read."""
         return self._at < len(self._buffer)
+
+    @property
+    def head_begun(self) -> bool:
+        """Whether a head has begun; empty lines before it are none of it."""
+        return self._buffer[self._at : self._at + 2] not in (b"", b"\r")
 
     @property
     def content_ended(self) -> bool:
@@ -67,8 +77,8 @@ class Http1Codec:
         Raises:
             PeerError: it breaks a rule, or the peer's side ended within it.
         """
-        while self._buffer.startswith(b"\r\n", self._at):
-            self._at += 2
+        empty = _EMPTY_LINES.match(self._buffer, self._at)
+        self._at = empty.end() if empty else self._at
         end = self._buffer.find(b"\r\n\r\n", max(self._at, self._checked - 3))
         if end < 0:
             self._check_beginning()
@@ -78,11 +88,13 @@ class Http1Codec:
         check_head(raw, self._limits)
         head = _read_head(raw)
         self._content = self._reader_for(head)
+        self._let_go()
         return head
 
     def _check_beginning(self) -> None:
+        self._let_go()
         rest = self._buffer[self._at :]
-        if rest not in (b"", b"\r"):  # The latter may begin an empty line.
+        if self.head_begun:
             check_beginning(rest, max(0, self._checked - self._at), self._limits)
         self._checked = len(self._buffer)
         if rest and self.fed_all:
@@ -96,18 +108,28 @@ class Http1Codec:
         """
         if self._content.ended:
             return b""
-        piece, self._at = self._content.read(self._buffer, self._at)
-        if piece or self._content.ended:
-            return piece
-        if self.fed_all:
-            raise PeerError(400, "the request ended within its content")
-        return None
+        if self._fault is not None:
+            raise self._fault
+        try:
+            piece, self._at = self._content.read(self._buffer, self._at)
+            if not (piece or self._content.ended) and self.fed_all:
+                raise PeerError(400, "the request ended within its content")
+        except PeerError as fault:
+            self._fault = fault
+            raise
+        self._let_go()
+        return piece if piece or self._content.ended else None
 
     def take_rest(self) -> bytes:
         """Return what nobody has read, and have it no more."""
         rest = self._buffer[self._at :]
         self._buffer, self._at = b"", 0
         return rest
+
+    def _let_go(self) -> None:
+        """Keep no memory of what has all been read."""
+        if self._at == len(self._buffer):
+            self._buffer, self._at, self._checked = b"", 0, 0
 
     def _reader_for(self, head: RequestHead) -> ContentReader:
         if head.length is None:
@@ -161,4 +183,6 @@ _FACTS = {b"connection", b"content-length", b"expect", b"transfer-encoding"}
 
 def _tokens(value: bytes) -> tuple[bytes, ...]:
     """Return the elements of a list of tokens in lower case."""
+    if not value:
+        return ()
     return tuple(token for part in value.lower().split(b",") if (token := part.strip(b" \t")))

@@ -26,9 +26,11 @@ def framing_for(head: ResponseHead, http_version: str) -> Framing:
     return Framing.CHUNKED if http_version == "1.1" else Framing.CLOSE
 
 
-def format_head(head: ResponseHead, framing: Framing, options: tuple[bytes, ...]) -> bytes:
+def format_head(
+    head: ResponseHead, fields: Fields, framing: Framing, options: tuple[bytes, ...]
+) -> bytes:
     """Return a head as bytes; ``options`` are those of the ``Connection`` field."""
-    lines = [_status_line(head.status, head.reason), _format_fields(head.fields)]
+    lines = [_status_line(head.status, head.reason), _format_fields(fields)]
     if head.length is not None:
         lines.append(b"Content-Length: %d\r\n" % head.length)
     elif framing is Framing.CHUNKED:

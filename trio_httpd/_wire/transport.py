@@ -15,6 +15,7 @@ Laws:
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import struct
 from typing import Protocol, runtime_checkable
@@ -24,6 +25,8 @@ import trio
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
+
+logger = logging.getLogger("trio_httpd.connection")
 
 _LARGEST_PIECE = 64 * 1024
 _SMALLEST_PIECE = 1024
@@ -43,7 +46,10 @@ async def close_now(stream: trio.abc.Stream) -> None:
     # Closing forcefully happens under a scope that is cancelled already, which is this
     # shield's end; without it an outer cancellation would replace an error on its way.
     with trio.CancelScope(shield=True):
-        await trio.aclose_forcefully(stream)
+        try:
+            await trio.aclose_forcefully(stream)
+        except Exception as problem:  # Of a stream that has no right to it.
+            logger.error("a stream cannot be closed", exc_info=problem)
 
 
 class Transport:
@@ -56,7 +62,9 @@ class Transport:
         "broken",
         "deadlines",
         "ended",
+        "ends_content",
         "expired",
+        "receiving",
         "scope",
         "stream",
     )
@@ -75,7 +83,10 @@ class Transport:
         # How much of a piece the peer has taken cannot be seen from here, so a piece
         # is as small as the progress that is asked of the peer in one period.
         self._piece = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, progress))
-        self._sending = self.broken = self.ended = False
+        self._sending = self.receiving = False
+        self.broken = self.ended = False
+        self.ends_content = False
+        """Whether the end of this transport would look like that of a response."""
         self.scope = trio.CancelScope()
         self.expired: DeadlineQueue | None = None
 
@@ -97,11 +108,14 @@ class Transport:
         """
         if self.ended:
             raise PeerGone
+        self.receiving = True
         try:
             return bytes(await self.stream.receive_some(max_bytes))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
             self.broken = True
             raise PeerGone from problem
+        finally:
+            self.receiving = False
 
     async def send(self, data: bytes) -> None:
         """Send ``data`` in pieces, each of which the peer must take in time.
@@ -163,7 +177,27 @@ class Transport:
     def end(self) -> None:
         """Close the transport now, whatever goes on on it."""
         self.scope.cancel()
+        if self.ends_content:
+            self.abort()
         self._end()
+
+    async def aclose(self) -> None:
+        """Close the transport without waiting, so that nothing cut looks whole."""
+        if self.ends_content:
+            self.abort()
+        await close_now(self.stream)
+
+    async def send_eof(self) -> None:
+        """End our side, where the stream lets us.
+
+        Raises:
+            PeerGone: the transport is broken.
+        """
+        if isinstance(self.stream, trio.abc.HalfCloseableStream):
+            try:
+                await self.stream.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+                raise PeerGone from problem
 
     def _end(self) -> None:
         if not self.ended:
@@ -179,10 +213,6 @@ class Transport:
         if self.broken:
             return
         with trio.move_on_at(until) as self.scope:
-            if isinstance(self.stream, trio.abc.HalfCloseableStream):
-                try:
-                    await self.stream.send_eof()
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    return
+            await self.send_eof()
             while await self.receive(chunk):
                 pass

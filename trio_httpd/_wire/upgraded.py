@@ -21,7 +21,9 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
     def __init__(self, transport: Transport, early: bytes) -> None:
         self._transport = transport
         self._early = early
-        self._closed = self._ended = False
+        self._ended = False
+        self.closed = False
+        """Whether this end was closed."""
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
@@ -56,15 +58,15 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
             RuntimeError: the transport cannot do that; TLS cannot.
         """
         self._require_open()
-        stream = self._transport.stream
-        if not isinstance(stream, trio.abc.HalfCloseableStream):
+        if not isinstance(self._transport.stream, trio.abc.HalfCloseableStream):
             raise RuntimeError("this transport cannot end one side only")
         self._ended = True
-        await stream.send_eof()
+        with self._told_if_closed():
+            await self._transport.send_eof()
 
     async def aclose(self) -> None:
         """Close the transport."""
-        self._closed = True
+        self.closed = True
         await self._transport.stream.aclose()
 
     @contextmanager
@@ -77,5 +79,5 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
             raise
 
     def _require_open(self) -> None:
-        if self._closed:
+        if self.closed:
             raise trio.ClosedResourceError("this stream was closed")

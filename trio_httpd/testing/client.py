@@ -9,8 +9,6 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
-    Iterable,
-    Mapping,
 )
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -18,13 +16,13 @@ from typing import Any
 import h11
 import trio
 
+from ..errors import HeaderItems, pairs_of
 from ..headers import Headers
 from ..server import Server
 from .raw import Raw
 from .streams import memory_streams
 
 Body = bytes | str | AsyncIterable[bytes]
-HeaderItems = Mapping[str, str] | Iterable[tuple[str, str]]
 Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
 
 
@@ -148,15 +146,21 @@ class Client:
         raw, protocol = self.raw, self._protocol
         request = h11.Request(method=method, target=target, headers=_complete(headers, body))
         opening = protocol.send(request)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_send, raw, protocol, opening, body)
-            try:
-                response = await self._receive_head()
-                async with aclosing(response):
-                    yield response
-            finally:
+        failure: Exception | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_send, raw, protocol, opening, body)
+                try:
+                    response = await self._receive_head()
+                    async with aclosing(response):
+                        yield response
+                except Exception as problem:
+                    failure = problem  # Out of the nursery first, which would wrap it.
                 nursery.cancel_scope.cancel()
-        self._next_cycle()
+            if failure is not None:
+                raise failure
+        finally:
+            self._next_cycle()
 
     def leave(self) -> None:
         """Close the current connection, without a word."""
@@ -194,7 +198,7 @@ class Client:
 
 def _complete(headers: HeaderItems, body: Body) -> list[tuple[str, str]]:
     """Return the fields of a request with those that it cannot go without."""
-    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    pairs = list(pairs_of(headers))
     names = {name.lower() for name, _ in pairs}
     if "host" not in names:
         pairs.insert(0, ("Host", "test"))

@@ -1,0 +1,197 @@
+"""The HTTP/1 lane: the events of one exchange, as bytes on a transport.
+
+What HTTP/1 needs to know of an exchange to carry it is decided here: how the response
+is framed, and whether the transport can serve another request after it.
+
+Laws:
+1. Once the final head is on its way no interim response follows (RFC 9110 §15.2).
+2. After a fault in the content nothing more is read from this transport.
+3. A response that only the end of the transport ends is never followed by a proper end
+   unless it went out whole.
+"""
+
+from __future__ import annotations
+
+import math
+
+import trio
+
+from ..addresses import Address
+from ..errors import PeerError, PeerGone
+from ..request import RequestHead
+from ..response import Fields, ResponseHead
+from ..service import Service
+from .http1_codec import Http1Codec
+from .http1_writer import Framing, format_content, format_head, format_interim, framing_for
+from .progress import Progress
+from .transport import Transport
+from .upgraded import UpgradedStream
+
+MOST_DRAINED = 256 * 1024
+"""How much content that nobody wanted is read for the sake of the next request."""
+
+
+class Http1Lane:
+    """The lane of one exchange on a transport; see `Lane` for its verbs."""
+
+    __slots__ = (
+        "_codec",
+        "_framing",
+        "_head",
+        "_interim",
+        "_opened",
+        "_progress",
+        "_reading",
+        "_service",
+        "_transport",
+        "closing",
+        "upgraded",
+    )
+
+    def __init__(
+        self,
+        transport: Transport,
+        codec: Http1Codec,
+        service: Service,
+        head: RequestHead,
+        *,
+        closing: bool,
+    ) -> None:
+        self._transport = transport
+        self._codec = codec
+        self._service = service
+        self._head = head
+        self._framing = Framing.LENGTH
+        self._progress: Progress | None = None
+        self._reading = False  # The handler has begun to read the content.
+        self._opened = False  # The final head is on its way.
+        self._interim: trio.Event | None = None  # Set when one under way has gone out.
+        self.closing = closing
+        """Whether no further request is served on the transport."""
+        self.upgraded: UpgradedStream | None = None
+        """What the transport has become."""
+
+    @property
+    def remote_addr(self) -> Address | None:
+        """See `Lane.remote_addr`."""
+        return self._transport.remote_addr
+
+    @property
+    def local_addr(self) -> Address | None:
+        """See `Lane.local_addr`."""
+        return self._transport.local_addr
+
+    # Content.
+
+    @property
+    def content_arrived(self) -> bool:
+        """See `Lane.content_arrived`."""
+        return self._codec.begun
+
+    async def receive(self) -> bytes:
+        """See `Lane.receive`."""
+        self._reading = True
+        try:
+            return await self._receive()
+        except PeerError:
+            self.closing = True
+            raise
+
+    async def _receive(self) -> bytes:
+        timeouts, limits = self._service.timeouts, self._service.limits
+        progress = self._progress = self._progress or Progress(timeouts.body, limits.progress)
+        while (data := self._codec.next_content()) is None:
+            began = trio.current_time()
+            try:
+                with trio.move_on_after(max(0, progress.left)) as patience:
+                    await feed(self._codec, self._transport, limits.receive_chunk)
+            finally:  # A handler that gives up waiting has waited all the same.
+                progress.waited(trio.current_time() - began)
+            if patience.cancelled_caught:
+                raise PeerError(408, "the content came too slowly")
+        progress.moved(len(data))
+        return data
+
+    # The response.
+
+    async def send_interim(self, status: int) -> None:
+        """See `Lane.send_interim`."""
+        if self._opened:
+            return
+        gone = self._interim = trio.Event()
+        try:
+            await self._transport.send(format_interim(status, []))
+        finally:
+            self._interim = None
+            gone.set()
+
+    async def send(self, head: ResponseHead | None, data: bytes, *, end: bool) -> None:
+        """See `Lane.send`."""
+        opening = b"" if head is None else self._open_response(head, end=end)
+        if self._interim is not None:  # Another task reads, and is just asking for more.
+            await self._interim.wait()
+        content = format_content(data, self._framing, end=end)
+        if self._transport.broken:
+            raise PeerGone
+        if opening or content:
+            await self._transport.send(opening + content)
+        if end:
+            self._transport.ends_content = False
+
+    def _open_response(self, head: ResponseHead, *, end: bool) -> bytes:
+        self._framing = framing_for(head, self._head.http_version)
+        if self._framing is Framing.CLOSE:
+            self.closing = self._transport.ends_content = True
+        elif self._content_is_in_the_way(end=end):
+            self.closing = True
+        self._opened = True
+        options, fields = head.options, head.fields
+        if self.closing:
+            options = (b"close", *options)
+        elif self._head.asks_keep_alive:
+            options = (b"keep-alive", *options)
+            fields = fields + self._persistence()
+        return format_head(head, fields, self._framing, options)
+
+    def _persistence(self) -> Fields:
+        """Return the field that says how long an idle transport is kept."""
+        seconds = self._service.timeouts.keep_alive
+        return [] if seconds == math.inf else [(b"Keep-Alive", b"timeout=%d" % seconds)]
+
+    def _content_is_in_the_way(self, *, end: bool) -> bool:
+        """Whether content that nobody will read stands before the next request."""
+        codec = self._codec
+        if codec.content_ended:
+            return False
+        if self._head.expectations and not self._reading and not codec.begun:
+            return True  # It may come or not: the peer was never told to go on.
+        return (end or not self._reading) and codec.content_left > MOST_DRAINED
+
+    async def take_over(self, status: int, fields: Fields) -> trio.abc.Stream:
+        """See `Lane.take_over`."""
+        transport = self._transport
+        self.closing = self._opened = True
+        transport.deadlines.handler.leave(transport)
+        await transport.send(format_interim(status, fields))
+        self.upgraded = UpgradedStream(transport, self._codec.take_rest())
+        return self.upgraded
+
+    # The end.
+
+    def close_after(self) -> None:
+        """See `Lane.close_after`."""
+        self.closing = True
+
+    def cut(self) -> None:
+        """See `Lane.cut`."""
+        self.closing = self._transport.broken = True
+
+    def abort(self) -> None:
+        """See `Lane.abort`."""
+        self.closing = True
+        self._transport.abort()
+
+
+async def feed(codec: Http1Codec, transport: Transport, chunk: int) -> None:
+    """Let ``codec`` have what arrives next, ``chunk`` bytes at most."""
+    codec.feed(await transport.receive(chunk))
