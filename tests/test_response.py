@@ -44,6 +44,18 @@ def test_static_headers_cannot_forge_a_response() -> None:
         StandingFields(Options(static_headers=[("X", "a\r\nb")]))
 
 
+@pytest.mark.parametrize(
+    "name", ["Content-Length", "transfer-encoding", "Connection", "Keep-Alive"]
+)
+def test_static_headers_cannot_frame(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} cannot be set here"):
+        StandingFields(Options(static_headers=[(name, "1")]))
+
+
+def test_an_http_error_takes_headers_as_a_response_does() -> None:
+    assert HTTPError(401, headers={"A": "1"}).headers == (("A", "1"),)
+
+
 def test_an_http_error_has_the_status_of_an_error() -> None:
     assert str(HTTPError(404)) == "404"
     assert str(PeerError(400, "why")) == "400 why"

@@ -408,6 +408,43 @@ async def test_a_stream_that_raises_oddly_harms_only_itself(
     assert record.exc_info[0] is ZeroDivisionError
 
 
+async def test_a_stream_that_raises_oddly_as_it_is_turned_away_harms_only_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Odd(MemoryStream):
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            raise ZeroDivisionError
+
+    server = Server(hello, limits=Limits(connections=1), overflow="reject")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve, ())
+        near, far = memory_streams()
+        server.add_stream(near)
+        other, _ = memory_streams()
+        server.add_stream(Odd(other._outgoing, other._incoming))
+        assert await ask(Raw(far))
+        server.close()
+    assert caplog.messages == ["rejection failed: None"]
+
+
+async def test_deadlines_outlive_an_earlier_handler_nursery(autojump_clock: MockClock) -> None:
+    server = Server(hello, timeouts=Timeouts(connection_setup=10))
+    near, far = memory_streams()
+    async with trio.open_nursery() as later:
+        async with trio.open_nursery() as earlier:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(partial(server.serve, handler_nursery=earlier), ())
+                server.add_stream(memory_streams()[0])
+                nursery.cancel_scope.cancel()
+            await later.start(partial(server.serve, handler_nursery=later), ())
+            server.add_stream(near)
+            await wait_all_tasks_blocked()
+            earlier.cancel_scope.cancel()
+        await Raw(far).hear_end()
+        assert trio.current_time() == 10
+        server.close()
+
+
 async def test_a_stream_that_raises_oddly_may_be_let_out_once() -> None:
     near, _ = memory_streams()
     with pytest.RaisesGroup(ZeroDivisionError):

@@ -7,7 +7,7 @@ from typing import cast
 
 import trio
 
-from .connection import Connection
+from .connection import Connection, Handler
 from .errors import HeaderItems, HTTPError, PeerError, PeerGone
 from .response import Response
 from .service import Service
@@ -48,7 +48,7 @@ class LetOut(Exception):  # noqa: N818 -- a decision, not an error
         self.problem = problem
 
 
-async def dispatch(conn: Connection, service: Service) -> None:
+async def dispatch(conn: Connection, handler: Handler, service: Service) -> None:
     """Run the handler for one exchange, to the end of its response.
 
     Raises:
@@ -58,7 +58,7 @@ async def dispatch(conn: Connection, service: Service) -> None:
     """
     try:
         conn.check_expectations()
-        await _respond(conn, await service.handler(conn))
+        await _respond(conn, await handler(conn))
     except Exception as problem:
         await _settle(conn, problem, service)
     except BaseExceptionGroup as group:

@@ -152,7 +152,8 @@ class Connection:
             PeerGone: the peer has left or takes too little.
             trio.BusyResourceError: another task is sending.
 
-        Cancelled: nothing more can be sent, unless nothing had left yet.
+        Cancelled: before a byte has left, ``data`` is held; after, nothing more can
+        be sent.
         """
         await self._reply.send(data)
 

@@ -130,6 +130,7 @@ class RequestContent(trio.abc.ReceiveStream):
     async def _receive(self) -> None:
         if self._fault is not None:
             raise self._fault
+        await self._fairness.take_turn()  # What is at hand may be much, in tiny chunks.
         if not self._begun:
             self._begun = True
             self._require_within_limit(self._length or 0)

@@ -140,3 +140,17 @@ async def test_what_the_block_raises_comes_out_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         async with connect(show):
             raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        async with connect(show) as client, client.stream("GET", "/"):
+            raise ZeroDivisionError
+
+
+async def test_a_request_that_was_given_up_harms_no_other(autojump_clock: MockClock) -> None:
+    async def handler(conn: Connection) -> str:
+        await trio.sleep(float(conn.request.query_string))
+        return "done"
+
+    async with connect(handler) as client:
+        with trio.move_on_after(1):
+            await client.get("/?5")
+        assert (await client.get("/?0")).text() == "done"

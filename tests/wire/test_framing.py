@@ -89,6 +89,15 @@ def test_trailers_without_end_are_refused() -> None:
         reader.read(b"X: " + b"a" * 48, 0)
 
 
+def test_tiny_chunks_come_a_few_at_a_time() -> None:
+    reader, data = ChunkedReader(Limits()), b"1\r\nx\r\n" * 1000 + b"0\r\n\r\n"
+    sizes, at = [], 0
+    while not reader.ended:
+        content, at = reader.read(data, at)
+        sizes.append(len(content))
+    assert sizes == [256, 256, 256, 232]
+
+
 def test_trailers_are_waited_for() -> None:
     reader = ChunkedReader(Limits())
     assert reader.read(b"0\r\n\r", 0) == (b"", 3)

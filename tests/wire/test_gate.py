@@ -82,6 +82,8 @@ def beginning(data: bytes, start: int = 0) -> int:
         (b"GET / HTTP/1.1\r\nHost: a\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\rb", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r", 0),
+        (b"GET / HTTP/2.0\r\n" + b"a" * 9, 505),
+        (b"GET / XTTP/1.1\r\n" + b"a" * 9, 400),
         (b"GET / HTTP/1.1\r\n" + b"a" * 41, 0),
         (b"GET / HTTP/1.1\r\n" + b"a" * 42, 431),
     ],

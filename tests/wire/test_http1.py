@@ -9,8 +9,23 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
-from trio_httpd import Connection, HTTPError, Limits, Timeouts, serve_stream
-from trio_httpd.testing import MisbehavingStream, connect
+from trio_httpd import (
+    Connection,
+    HTTPError,
+    Limits,
+    Options,
+    PeerError,
+    Server,
+    Timeouts,
+    serve_stream,
+)
+from trio_httpd._wire.deadlines import DeadlineWatcher
+from trio_httpd._wire.http1_codec import Http1Codec
+from trio_httpd._wire.http1_lane import Http1Lane
+from trio_httpd._wire.progress import Progress
+from trio_httpd._wire.transport import Transport
+from trio_httpd.service import Service
+from trio_httpd.testing import MisbehavingStream, Raw, connect, memory_streams
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
@@ -458,3 +473,342 @@ async def test_a_cancelled_send_leaves_nothing_to_be_sent(autojump_clock: MockCl
         await trio.sleep(5)
         await wait_all_tasks_blocked()
         assert client.server.empty
+
+
+# What a hostile reader once found.
+
+
+async def test_content_after_a_fault_is_never_read_as_a_request() -> None:
+    asked: list[str] = []
+
+    async def handler(conn: Connection) -> None:
+        asked.append(conn.request.target)
+        try:
+            await conn.read_body()
+        except HTTPError:
+            raise HTTPError(422) from None
+
+    smuggled = b"\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with connect(handler) as client:
+        await client.raw.say(
+            b"POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        await client.raw.say(b"%x\r\na" % (len(smuggled) + 1))
+        await wait_all_tasks_blocked()
+        await client.raw.say(smuggled + b"\r\n0\r\n" + b"A: b\r\n" * 101 + b"\r\n")
+        heard = await client.raw.hear_rest()
+    assert asked == ["/first"]
+    assert heard.startswith(b"HTTP/1.1 422 ")
+    assert heard.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("finished", [False, True])
+async def test_no_interim_response_follows_the_final_head(
+    finished: bool, autojump_clock: MockClock
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("hello")
+        await conn.flush()
+        if finished:
+            await conn.finish()
+        await conn.read_body()
+
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    async with connect(handler) as client:
+        await client.raw.say(request)
+        heard = await client.raw.hear(b"hello\r\n")
+        await client.raw.say(b"12345")
+        assert b"100 Continue" not in heard + await client.raw.hear(b"0\r\n\r\n")
+
+
+async def test_an_interim_response_and_the_final_one_do_not_mix() -> None:
+    async def handler(conn: Connection) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(conn.read_body)
+            await wait_all_tasks_blocked(0.01)
+            await conn.send("x" * 20_000)
+
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    async with connect(handler, window=4) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(client.raw.say, request)
+        await wait_all_tasks_blocked(0.05)
+        nursery.start_soon(client.raw.say, b"12345")
+        assert await client.raw.hear() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (await client.raw.hear(b"0\r\n\r\n")).count(b"x") == 20_000
+
+
+async def http_1_0(client_raw: Raw) -> None:
+    await client_raw.say(b"GET / HTTP/1.0\r\n\r\n")
+
+
+async def test_a_cancelled_send_of_http_1_0_ends_in_a_reset(autojump_clock: MockClock) -> None:
+    async def handler(conn: Connection) -> None:
+        with trio.move_on_after(1):
+            await conn.send(b"x" * 1_000_000)
+
+    async with connect(handler, window=65536) as client:
+        await http_1_0(client.raw)
+        await client.raw.hear()
+        await trio.sleep(2)
+        await client.raw.hear_exactly(65536)
+        await client.raw.hear_reset()
+
+
+@pytest.mark.parametrize("how", ["close", "cancel"])
+async def test_a_server_that_ends_cuts_http_1_0_by_a_reset(how: str) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send(b"some")
+        await conn.flush()
+        await trio.sleep_forever()
+
+    near, far = memory_streams()
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(Server(handler).serve, ())
+        server.add_stream(near)
+        raw = Raw(far)
+        await http_1_0(raw)
+        await raw.hear(b"\r\n\r\nsome")
+        if how == "close":
+            server.close()
+        else:
+            nursery.cancel_scope.cancel()
+    await raw.hear_reset()
+
+
+async def test_a_response_that_went_out_whole_is_not_cut_after_all() -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send(b"x" * 100_000)
+        await conn.finish()
+        raise ValueError
+
+    async with connect(handler, on_error=None) as client:
+        await http_1_0(client.raw)
+        await client.raw.hear()
+        await client.raw.hear_exactly(100_000)
+        await client.raw.hear_end()
+    async with connect(handler, on_error=None) as client:
+        raw = client.raw
+        assert len((await client.get("/")).body) == 100_000
+        assert len((await client.get("/")).body) == 100_000
+        assert client.raw is raw
+
+
+async def test_what_a_second_task_could_not_send_is_not_held(autojump_clock: MockClock) -> None:
+    async def handler(conn: Connection) -> None:
+        conn.add_header("Content-Length", "200010")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(conn.send, b"x" * 200_000)
+            await trio.sleep(1)
+            with pytest.raises(trio.BusyResourceError):
+                await conn.send(b"y" * 10)
+        await conn.send(b"z" * 10)
+
+    async with connect(handler, window=65536) as client:
+        await client.raw.say(GET)
+        await trio.sleep(2)
+        await client.raw.hear()
+        assert (await client.raw.hear_exactly(200_010)).endswith(b"x" + b"z" * 10)
+
+
+# Handlers that must die, and what is said for them.
+
+
+async def test_a_handler_that_outlives_its_time_is_503_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    async def shielded(conn: Connection) -> str:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(20)
+        return "late"
+
+    async def cleaning_up(conn: Connection) -> str:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError
+
+    async def just_in_time(conn: Connection) -> str:
+        await trio.sleep(8)
+        return "just"
+
+    for handler in (shielded, cleaning_up, *[just_in_time] * 10):
+        async with connect(handler, timeouts=Timeouts(handler=8), on_error=None) as client:
+            response = await client.get("/")
+        assert response.status == 503 or (handler is just_in_time and response.text() == "just")
+
+
+async def test_a_task_that_outlives_a_cut_cannot_mend_it(autojump_clock: MockClock) -> None:
+    async def late(conn: Connection) -> None:
+        await trio.sleep(10)
+        await conn.send("late")
+        with pytest.raises(trio.ClosedResourceError):
+            await conn.finish()
+
+    async def handler(conn: Connection) -> None:
+        await conn.send("partial")
+        await conn.flush()
+        nursery.start_soon(late, conn)
+        await trio.sleep_forever()
+
+    def no_half_close(stream: trio.abc.Stream) -> trio.abc.Stream:
+        return MisbehavingStream(stream)
+
+    async with trio.open_nursery() as nursery:
+        timeouts = Timeouts(handler=8, linger=5)
+        async with connect(handler, timeouts=timeouts, wrap=no_half_close) as client:
+            await client.raw.say(GET)
+            assert (await client.raw.hear_rest()).endswith(b"\r\n\r\n7\r\npartial\r\n")
+            await trio.sleep(10)
+
+
+async def test_failures_beside_a_cancellation_are_reported_and_not_let_out(
+    autojump_clock: MockClock,
+) -> None:
+    told: list[Exception] = []
+
+    async def failing() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("beside")
+
+    async def handler(conn: Connection) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(failing)
+            nursery.start_soon(trio.sleep_forever)
+
+    def tell(problem: Exception, conn: object, doing: str) -> None:
+        told.append(problem)
+
+    async with connect(handler, timeouts=Timeouts(handler=8), on_error=tell) as client:
+        assert (await client.get("/")).status == 503
+        await client.raw.say(GET)
+        await wait_all_tasks_blocked()
+    assert [problem.split(ValueError)[1] for problem in told if isinstance(problem, ExceptionGroup)]
+    assert len(told) == 2
+
+
+async def test_what_is_neither_failure_nor_cancellation_is_not_held_back() -> None:
+    async def handler(conn: Connection) -> None:
+        raise BaseExceptionGroup("", [KeyboardInterrupt(), ValueError()])
+
+    with pytest.RaisesGroup(KeyboardInterrupt, ValueError, flatten_subgroups=True):
+        async with connect(handler, on_error=None) as client:
+            await client.get("/")
+
+
+# Deadlines that cannot be talked out of.
+
+
+async def test_a_line_that_is_begun_and_ended_does_not_prolong_anything(
+    autojump_clock: MockClock,
+) -> None:
+    async with connect(path) as client:
+        for byte in b"\r\n\r\n":
+            await client.raw.say(bytes([byte]))
+            await trio.sleep(2.4)
+        await client.raw.hear_end()
+        assert trio.current_time() == 10
+
+
+async def test_a_head_that_was_refused_late_is_lingered_on_in_full(
+    autojump_clock: MockClock,
+) -> None:
+    async with connect(path) as client:
+        await client.raw.say(b"GET ")
+        await trio.sleep(9.5)
+        await client.raw.say(b"nonsense\r\n\r\n")
+        await client.raw.hear_rest()
+        await trio.sleep(1.9)
+        assert client.server.connections == 1
+        await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+
+
+async def test_lingering_after_a_drain_has_its_full_time(autojump_clock: MockClock) -> None:
+    async with connect(path) as client:
+        await client.post("/", b"unread")
+        await trio.sleep(5)
+        await client.raw.say(b"nonsense\r\n\r\n")
+        await client.raw.hear_rest()
+        await trio.sleep(1.9)
+        assert client.server.connections == 1
+
+
+async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
+    progress = Progress(1, 10)
+    progress.waited(5)
+    near, far = memory_streams()
+    with trio.fail_after(1):
+        async with trio.open_nursery() as nursery:
+            lane = lane_on(near, nursery)
+            lane._progress = progress
+            with pytest.raises(PeerError, match="408"):
+                await lane.receive()
+    far.close()
+
+
+def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
+    service = Service.of(path, Options())
+    codec = Http1Codec(service.limits)
+    codec.feed(POST % 5)
+    head = codec.next_head()
+    assert head is not None
+    transport = Transport(stream, DeadlineWatcher(service.timeouts), nursery.start_soon)
+    return Http1Lane(transport, codec, service, head, closing=False)
+
+
+# Transports.
+
+
+async def test_no_request_is_served_that_cannot_be_answered(autojump_clock: MockClock) -> None:
+    asked: list[str] = []
+
+    async def handler(conn: Connection) -> None:
+        asked.append(conn.request.target)
+        with trio.move_on_after(1):
+            await conn.send(b"x" * 200_000)
+
+    async with connect(handler, window=65536) as client:
+        await client.raw.say(get("/1") + get("/2"))
+        await trio.sleep(5)
+    assert asked == ["/1"]
+
+
+async def test_a_task_that_still_reads_ends_the_turns() -> None:
+    async def handler(conn: Connection) -> str:
+        nursery.start_soon(swallow, conn)
+        await wait_all_tasks_blocked()
+        return "hello"
+
+    async def swallow(conn: Connection) -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await conn.read_body()
+
+    async with trio.open_nursery() as nursery, connect(handler) as client:
+        await client.raw.say(POST % 5)
+        assert (await client.raw.hear_rest()).endswith(b"hello")
+
+
+async def test_an_upgraded_stream_is_lingered_on_unless_it_was_closed(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        stream = await conn.upgrade()
+        await stream.send_all(b"last")
+        if conn.request.target == "/close":
+            await stream.aclose()
+
+    for target, seconds in (("/", 2), ("/close", 0)):
+        began = trio.current_time()
+        async with connect(handler) as client:
+            await client.raw.say(get(target, "Connection: upgrade", "Upgrade: x"))
+            assert (await client.raw.hear_rest()).endswith(b"last")
+            await wait_all_tasks_blocked()
+            assert client.server.connections == (1 if seconds else 0)
+            await trio.sleep(seconds)
+            await wait_all_tasks_blocked()
+            assert client.server.empty
+            assert trio.current_time() == began + seconds

@@ -96,6 +96,23 @@ def test_an_end_within_content_is_told() -> None:
         codec.next_content()
 
 
+def test_a_fault_in_content_stays() -> None:
+    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX")
+    codec.next_head()
+    for _ in range(2):
+        with pytest.raises(PeerError, match="400 a chunk is longer"):
+            codec.next_content()
+        codec.feed(b"0\r\n\r\n")
+
+
+def test_nothing_is_kept_of_what_has_been_read() -> None:
+    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n")
+    codec.next_head()
+    codec.next_content()
+    assert codec.next_head() is None
+    assert codec._buffer == b""
+
+
 def test_what_nobody_has_read_can_be_taken_once() -> None:
     codec = fed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest")
     codec.next_head()

@@ -8,7 +8,7 @@ from trio.testing import memory_stream_pair
 
 from trio_httpd import PeerGone, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
-from trio_httpd._wire.transport import Transport
+from trio_httpd._wire.transport import Transport, close_now
 from trio_httpd.testing import MemoryStream, memory_streams
 
 
@@ -59,9 +59,24 @@ async def test_a_stream_that_cannot_be_ended_is_not_lingered_on(nursery: trio.Nu
     near, _ = memory_streams()
     transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon)
     near.close()
-    await transport.linger(trio.current_time() + 1, 10)
-    assert not transport.broken
+    with pytest.raises(PeerGone):
+        await transport.linger(trio.current_time() + 1, 10)
     with pytest.raises(PeerGone):
         await transport.receive(1)
     await transport.linger(trio.current_time() + 1, 10)
     assert transport.broken
+
+
+class Unclosable(MemoryStream):
+    """Fails to close."""
+
+    async def aclose(self) -> None:
+        raise OSError("input/output error")
+
+
+async def test_a_stream_that_fails_to_close_is_only_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    near, _ = memory_streams()
+    await close_now(Unclosable(near._outgoing, near._incoming))
+    assert caplog.messages == ["a stream cannot be closed"]

@@ -133,15 +133,21 @@ class Http1Loop:
             transport, self._codec, service, head, closing=last or not head.keep_alive
         )
         conn = self._conn = Connection(head, self._lane, service)
-        handling = transport.deadlines.handler
-        handling.enter(transport)
         try:
-            await dispatch(conn, service)
+            await dispatch(conn, self._handle, service)
         finally:
-            handling.leave(transport)
-            if transport.expired is not handling:  # Else there is a word to be said.
+            if transport.expired is None:  # Else there may be a word to be said.
                 conn.retire()
                 self._conn = None
+
+    async def _handle(self, conn: Connection) -> object:
+        """Run the handler in its phase, which is over when what it returns is sent."""
+        handling = self._transport.deadlines.handler
+        handling.enter(self._transport)
+        try:
+            return await self._service.handler(conn)
+        finally:
+            handling.leave(self._transport)
 
     async def _may_go_on(self) -> bool:
         """Whether another request can be served, once unread content is out of the way."""
@@ -187,14 +193,13 @@ class Http1Loop:
 
     async def _end_handling(self) -> None:
         """Answer in place of a handler that ran out of time."""
-        assert self._lane is not None
-        self._lane.close_after()
-        if self._conn is not None:
-            logger.warning("%a took too long", self._conn)
-            try:
-                await self._conn.settle(Response.text(503))
-            finally:
-                self._conn.retire()
+        assert self._conn is not None
+        self._conn.close_after_finish()
+        logger.warning("%a took too long", self._conn)
+        try:
+            await self._conn.settle(Response.text(503))
+        finally:
+            self._conn.retire()
 
     def _peer_is_done(self) -> bool:
         """Whether the peer said that it sends no more, and has sent no more."""

@@ -57,7 +57,6 @@ class Transport:
 
     __slots__ = (
         "_piece",
-        "_sending",
         "_spawn",
         "broken",
         "deadlines",
@@ -83,7 +82,7 @@ class Transport:
         # How much of a piece the peer has taken cannot be seen from here, so a piece
         # is as small as the progress that is asked of the peer in one period.
         self._piece = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, progress))
-        self._sending = self.receiving = False
+        self.receiving = False
         self.broken = self.ended = False
         self.ends_content = False
         """Whether the end of this transport would look like that of a response."""
@@ -123,19 +122,14 @@ class Transport:
         Raises:
             PeerGone: the transport is broken, or the peer took too little and the
                 transport has been reset.
-            trio.BusyResourceError: another task is sending.
         """
-        if self._sending:
-            raise trio.BusyResourceError("another task is sending on this transport")
         queue = self.deadlines.send
-        self._sending = True
         try:
             for start in range(0, len(data), self._piece):
                 queue.enter(self)
                 await self.send_all(memoryview(data)[start : start + self._piece])
         finally:
             queue.leave(self)
-            self._sending = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send ``data`` without a deadline, however long it takes.
