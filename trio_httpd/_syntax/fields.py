@@ -13,7 +13,7 @@ TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 
 _TOKEN = re.compile(rf"[{TCHAR.decode()}]++")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
-_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
+_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 
 
 def is_token(text: str) -> bool:

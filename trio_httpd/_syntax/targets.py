@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _ABSOLUTE = re.compile(r"https?://([^/?#]*+)([^?#]*+)(?:\?([^#]*+))?", re.IGNORECASE)
 _AUTHORITY = re.compile(
-    rb"(?:\[([0-9A-Fa-f:.]++)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})++)(?::[0-9]{0,5}+)?"
+    rb"(?:\[([0-9A-Fa-f:.]++)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5}+)?"
 )
 
 

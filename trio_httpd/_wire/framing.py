@@ -21,7 +21,7 @@ _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})"
     rb"(?:;[ \t]*+[" + TCHAR + rb"]++"
     rb"(?:[ \t]*+=[ \t]*+(?:[" + TCHAR + rb"]++|"
-    rb'"(?:[\t !\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"))?+)*+'
+    rb'"(?:[\t !\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*'
 )
 
 

@@ -15,9 +15,11 @@ from .._syntax.targets import is_authority, parse_target
 from ..config import Limits
 from ..errors import PeerError
 
+# Classes of characters repeat possessively here, groups do not: CPython before 3.11.5
+# mismatches those (gh-106052). No group below can match in two ways, so none backtracks.
 _REQUEST_LINE = re.compile(rb"([" + TCHAR + rb"]++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])")
 _LINE_SO_FAR = re.compile(rb"[" + TCHAR + rb"]*+(?: [\x21-\x7e]*+(?: [\x21-\x7e]*+\r?)?)?")
-_FIELD_LINES = re.compile(rb"(?:[" + TCHAR + rb"]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
+_FIELD_LINES = re.compile(rb"(?:[" + TCHAR + rb"]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*")
 _FRAMING = re.compile(
     rb"^(host|content-length|transfer-encoding):([^\r]*+)", re.IGNORECASE | re.MULTILINE
 )

@@ -20,7 +20,7 @@ from .framing import ChunkedReader, ContentReader, LengthReader
 from .gate import check_beginning, check_head
 
 _NO_CONTENT = LengthReader(0)
-_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
 class Http1Codec:
