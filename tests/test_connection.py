@@ -259,6 +259,20 @@ async def test_connection_options_are_heeded_or_passed_on() -> None:
     assert b"\r\nConnection: close, x-hop\r\n" in await heard_from(handler)
 
 
+async def test_cookies_are_set_and_deleted() -> None:
+    async def handler(conn: Connection) -> None:
+        conn.set_cookie("a", "1", httponly=True)
+        conn.delete_cookie("b", path="/x")
+        with pytest.raises(TypeError, match="flavour"):
+            conn.set_cookie("c", "1", flavour="oat")  # type: ignore[call-arg]
+
+    assert await heard_from(handler) == (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/; SameSite=Lax; HttpOnly\r\n"
+        b"Set-Cookie: b=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/x; "
+        b"SameSite=Lax\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
 # A declared length.
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Unpack
 from urllib.parse import quote
 
 import trio
 
+from ._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .addresses import Address
 from .content import RequestContent
 from .errors import HTTPError
@@ -139,6 +141,33 @@ class Connection:
     def set_header(self, name: str, value: str) -> None:
         """Replace all fields of that name by one. Raises as `add_header`."""
         self._reply.set_header(name, value)
+
+    def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieArguments]) -> None:
+        """Add a ``Set-Cookie`` field (RFC 6265 §4.1).
+
+        Args:
+            name: a token.
+            value: ASCII without white space, quotes, commas, semicolons, backslashes.
+            attributes: ``max_age`` and ``expires`` (seconds), ``domain``, ``path``
+                ("/" unless given), ``secure``, ``httponly``, ``samesite`` ("Lax"
+                unless given), ``partitioned``.
+
+        Raises:
+            RuntimeError: the head is fixed.
+            ValueError: a name, value or attribute that clients would misread.
+            TypeError: an unknown attribute.
+        """
+        text = format_cookie(name, value, CookieAttributes(**attributes))
+        self._reply.add_header("Set-Cookie", text)
+
+    def delete_cookie(self, name: str, **attributes: Unpack[CookieArguments]) -> None:
+        """Let the peer forget a cookie set with the same ``domain`` and ``path``.
+
+        Raises as `set_cookie`.
+        """
+        attributes["max_age"] = 0
+        attributes["expires"] = 0
+        self.set_cookie(name, "", **attributes)
 
     async def send(self, data: bytes | bytearray | memoryview | str) -> None:
         """Send content; text goes as UTF-8. The first call fixes the head.
