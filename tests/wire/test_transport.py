@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import memory_stream_pair
+from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 from trio_httpd import PeerGone, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
@@ -80,3 +80,16 @@ async def test_a_stream_that_fails_to_close_is_only_logged(
     near, _ = memory_streams()
     await close_now(Unclosable(near._outgoing, near._incoming))
     assert caplog.messages == ["a stream cannot be closed"]
+
+
+async def test_two_tasks_cannot_receive_at_once(nursery: trio.Nursery) -> None:
+    near, far = memory_streams()
+    transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon)
+    async with trio.open_nursery() as readers:
+        readers.start_soon(transport.receive, 1)
+        await wait_all_tasks_blocked()
+        for _ in range(2):
+            with pytest.raises(trio.BusyResourceError):
+                await transport.receive(1)
+        assert transport.receiving
+        await far.send_all(b"x")

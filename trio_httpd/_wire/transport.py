@@ -104,9 +104,12 @@ class Transport:
 
         Raises:
             PeerGone: the transport is broken.
+            trio.BusyResourceError: another task is receiving.
         """
         if self.ended:
             raise PeerGone
+        if self.receiving:
+            raise trio.BusyResourceError("another task is receiving from this transport")
         self.receiving = True
         try:
             return bytes(await self.stream.receive_some(max_bytes))
