@@ -1,6 +1,6 @@
 """Another protocol on the same port: what is said comes back in capitals.
 
-Run it, then type after the head: nc 127.0.0.1 8080
+Run it, then type these lines, an empty one, and more: nc -C 127.0.0.1 8080
 GET / HTTP/1.1
 Host: a
 Connection: upgrade

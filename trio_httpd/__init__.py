@@ -1,7 +1,7 @@
 r"""An HTTP server for trio: structured concurrency, exact deadlines, one handler contract.
 
 async def hello(conn):
-    await conn.send("Hello, world!\\n")
+    await conn.send("Hello, world!\n")
 
 async with trio.open_nursery() as nursery:
     server = await nursery.start(trio_httpd.serve, hello, 8080)

@@ -1,6 +1,7 @@
 """Addresses: where a stream or a listener is, and the socket behind it.
 
-`socket_of` is the one function in this project that asks a stream what it is.
+`socket_of` is the one function in this project that looks for the socket below a
+stream. What else a stream can do, a transport asks its interfaces.
 """
 
 from __future__ import annotations

@@ -6,10 +6,13 @@ means no limit.
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict
+
+from .errors import HeaderItems
 
 OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
 
@@ -30,8 +33,9 @@ class Timeouts:
             60 s of load balancers, which must be the first to hang up.
         send: the peer must take `Limits.progress` bytes (or all that is left) of a
             response in each such period. The peer sees a reset.
-        handler: from the call of a handler to its end. The peer sees 503, or a
-            response cut off where its head was already out.
+        handler: from the call of a handler to its return; what it returned is sent
+            under ``send`` alone. The peer sees 503, or a response cut off where its
+            head was already out.
         linger: how long unread input is drained after our last word, so that the
             peer can still read it (RFC 9112 §9.6). 0 closes at once.
     """
@@ -112,7 +116,9 @@ class Options:
         limits: see `Limits`.
         overflow: what happens above `Limits.connections`: ``"wait"`` leaves peers in
             the listener's queue, ``"reject"`` tells them 503.
-        static_headers: (name, value) pairs sent with every response.
+        static_headers: a mapping or (name, value) pairs, sent with every response. A
+            field that frames a message (Connection, Content-Length, Keep-Alive,
+            Transfer-Encoding) is a `ValueError`.
         server_header: whether responses carry a ``Server`` field.
         on_error: what becomes of an exception that is neither an answer nor a peer's
             fault. ``None`` logs it; ``"raise"`` lets it out of `serve`; a callable is
@@ -123,7 +129,7 @@ class Options:
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     overflow: Literal["wait", "reject"] = "wait"
-    static_headers: Iterable[tuple[str, str]] = ()
+    static_headers: HeaderItems = ()
     server_header: bool = True
     on_error: OnError = None
 
@@ -141,6 +147,8 @@ def require_on_error(on_error: object) -> None:
     """Raise `TypeError` unless ``on_error`` is one of the three things it may be."""
     if not (on_error is None or on_error == "raise" or callable(on_error)):
         raise TypeError(f"on_error is None, 'raise' or a callable, not {on_error!r}")
+    if inspect.iscoroutinefunction(on_error):
+        raise TypeError("on_error cannot be an async function")
 
 
 class OptionArguments(TypedDict, total=False):
@@ -149,6 +157,6 @@ class OptionArguments(TypedDict, total=False):
     timeouts: Timeouts
     limits: Limits
     overflow: Literal["wait", "reject"]
-    static_headers: Iterable[tuple[str, str]]
+    static_headers: HeaderItems
     server_header: bool
     on_error: OnError

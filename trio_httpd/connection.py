@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Unpack
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ import trio
 from ._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .addresses import Address
 from .content import RequestContent
-from .errors import HTTPError
+from .errors import HeaderItems, HTTPError, pairs_of
 from .lane import Lane, SpentLane
 from .reply import Reply
 from .request import Request, RequestHead
@@ -103,8 +103,10 @@ class Connection:
             PeerError: 413 over `body_limit`, 408 where the peer is too slow, 400
                 where it breaks the framing or ends early.
             PeerGone: the peer has left.
+            trio.BusyResourceError: another task is reading.
 
-        Cancelled: nothing is lost, the next read returns it.
+        Cancelled: nothing is lost, the next read returns it; the time that was waited
+        counts towards `Timeouts.body`.
         """
         return await self.body.read(count)
 
@@ -196,6 +198,10 @@ class Connection:
         Raises:
             RuntimeError: less content than the declared length.
             PeerGone: the peer has left or takes too little.
+            trio.BusyResourceError: another task is sending.
+
+        Cancelled: before a byte has left, nothing has happened; after, nothing more
+        can be sent.
         """
         await self._reply.finish()
 
@@ -278,12 +284,13 @@ class Connection:
 
     # Another protocol.
 
-    async def upgrade(self, headers: Iterable[tuple[str, str]] = ()) -> trio.abc.Stream:
+    async def upgrade(self, headers: HeaderItems = ()) -> trio.abc.Stream:
         """Switch protocols: send 101, return the bare transport (RFC 9110 §7.8).
 
         What is left of the request's content is dropped first; bytes that came early
-        are the first that the stream gives. The server's deadlines end here. The
-        stream is closed when the handler returns.
+        are the first that the stream gives. The server's deadlines end here. When the
+        handler returns, our side is ended, and the transport closes after
+        `Timeouts.linger`; at once if the handler closed the stream.
 
         Args:
             headers: fields of the 101. ``Upgrade`` names the protocol; without it,
@@ -298,7 +305,9 @@ class Connection:
         reply = self._reply
         reply.require_open()
         fields = [
-            encode_unframed(name, value) for name, value in headers if name.lower() != "connection"
+            encode_unframed(name, value)
+            for name, value in pairs_of(headers)
+            if name.lower() != "connection"
         ]
         named = [value for name, value in fields if name.lower() == b"upgrade"]
         protocol = self._agreed_protocol(named[0] if named else None)

@@ -5,8 +5,8 @@ In comes what a `Lane` receives, out go bytes in the pieces that a handler asks 
 Laws:
 1. What was received and not yet returned is in the stash, whatever was cancelled.
 2. No byte beyond the limit is ever returned, and no read succeeds after one failed.
-3. 100 Continue is sent at the first read that would have to wait, and at no other
-   time (RFC 9110 §10.1.1).
+3. 100 Continue is sent at the first read that would have to wait, if no content has
+   come by then, and at no other time (RFC 9110 §10.1.1).
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ class RequestContent(trio.abc.ReceiveStream):
             PeerError: 413 over the limit, 408 where the peer is too slow, 400 where
                 it breaks the framing or ends early.
             PeerGone: the peer has left.
+            trio.BusyResourceError: another task is reading.
 
-        Cancelled: nothing is lost.
+        Cancelled: nothing is lost; the time that was waited counts.
         """
         if max_bytes is not None and max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")

@@ -1,8 +1,9 @@
 """The lane: the seam between what HTTP means and how one version travels.
 
 One exchange goes through one lane: content comes up, interim responses, a head and
-content go down. HTTP/1 has one lane that is used in turn; HTTP/2 has many side by
-side. Whoever stands above knows no version; whoever stands below knows no meaning.
+content go down. HTTP/1 makes a lane for each exchange, one after the other on a
+transport; HTTP/2 has many side by side. Whoever stands above knows no version; whoever
+stands below knows no meaning.
 
 `SpentLane` takes a lane's place when the exchange is over, so that a task which still
 holds the connection object cannot reach into the next exchange.
@@ -31,7 +32,7 @@ class Lane(Protocol):
 
     @property
     def content_arrived(self) -> bool:
-        """Whether content is here, to be received without waiting."""
+        """Whether some content has come, so that the peer does not wait for 100."""
 
     async def receive(self) -> bytes:
         """Return the content that comes next, b"" at its end.

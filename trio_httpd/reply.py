@@ -200,6 +200,8 @@ class Reply:
 
     async def _push(self, *, end: bool = False) -> None:
         """Send what is held, after the head if that has not gone yet."""
+        if self._bodiless and self.out:
+            await self._fairness.take_turn()  # There is nothing left to wait for.
         # Who is cancelled before a byte has left can still be answered for.
         await trio.lowlevel.checkpoint_if_cancelled()
         head = None if self.out else self._head(whole=end)

@@ -45,16 +45,15 @@ class RequestHead:
 class Request:
     """What the peer asks: an immutable value, read lazily."""
 
-    __slots__ = ("_cookies", "_head", "_headers", "_path", "_query", "_scheme", "_target")
+    __slots__ = ("_cookies", "_head", "_headers", "_path", "_query", "_target")
     _cookies: MultiDictProxy[str]
     _headers: Headers
     _path: str
     _query: MultiDictProxy[str]
     _target: Target
 
-    def __init__(self, head: RequestHead, scheme: str = "http") -> None:
+    def __init__(self, head: RequestHead) -> None:
         self._head = head
-        self._scheme = scheme
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target!r}>"
@@ -71,8 +70,8 @@ class Request:
 
     @property
     def scheme(self) -> str:
-        """``"http"`` or ``"https"``: how the request came, whatever its target says."""
-        return self._scheme
+        """``"http"``, whatever the target says: TLS is not told from plain text yet."""
+        return "http"
 
     @property
     def http_version(self) -> str:

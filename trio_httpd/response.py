@@ -103,7 +103,7 @@ class StandingFields:
     __slots__ = ("_fixed", "_pairs", "_second", "named")
 
     def __init__(self, options: Options) -> None:
-        fixed = [encode_unframed(name, value) for name, value in options.static_headers]
+        fixed = [encode_unframed(name, value) for name, value in pairs_of(options.static_headers)]
         if options.server_header:
             fixed.append((b"Server", b"trio-httpd"))
         self._fixed: Fields = fixed

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol, Unpack
 
 import trio
@@ -60,7 +61,7 @@ class Server:
     def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
         self._options = Options(**options)
         self._service = Service.of(handler, self._options)
-        self._watcher = DeadlineWatcher(self._options.timeouts)  # One for each `serve`.
+        self._watcher: DeadlineWatcher  # One for each time of serving.
         self._transports: set[Transport] = set()
         self._turned_away = 0
         self._paused = False
@@ -105,7 +106,7 @@ class Server:
         self._service.on_error = on_error
 
     def pause(self) -> None:
-        """Accept no one until `resume`; those who are here are served on."""
+        """Accept no one from the listeners until `resume`; who is here is served on."""
         self._paused = True
 
     def resume(self) -> None:
@@ -135,7 +136,7 @@ class Server:
         elif self._options.overflow == "reject":
             self._nursery.start_soon(self._turn_away, stream, self._nursery.start_soon)
         else:
-            self._nursery.start_soon(self._wait_and_begin, stream)
+            self._nursery.start_soon(self._admit_when_room, stream)
 
     def _begin(self, stream: trio.abc.Stream) -> None:
         """Start the task that serves ``stream``."""
@@ -168,20 +169,12 @@ class Server:
 
         Cancelled: everything inside ends, silently.
         """
-        if self._nursery is not None:
-            raise RuntimeError("this server is serving already")
-        self.listeners = tuple(listeners)
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                self._watcher = DeadlineWatcher(self._options.timeouts)
-                self._spawn = (handler_nursery or nursery).start_soon
-                for listener in self.listeners:
-                    nursery.start_soon(self._accept, listener)
-                task_status.started(self)
-                await trio.sleep_forever()
-        finally:
-            self._nursery = self._spawn = None
+        async with self._open_nursery(handler_nursery) as nursery:
+            self.listeners = tuple(listeners)
+            for listener in self.listeners:
+                nursery.start_soon(self._accept, listener)
+            task_status.started(self)
+            await trio.sleep_forever()
 
     async def serve_one(self, stream: trio.abc.Stream) -> None:
         """Serve one transport to its end, and return then.
@@ -190,12 +183,22 @@ class Server:
             RuntimeError: the server is serving already.
             ExceptionGroup: with what ``on_error`` lets out.
         """
+        async with self._open_nursery():
+            self.add_stream(stream)
+
+    @asynccontextmanager
+    async def _open_nursery(
+        self, handler_nursery: HandlerNursery | None = None
+    ) -> AsyncIterator[trio.Nursery]:
+        """Be serving, inside; not twice at a time."""
         if self._nursery is not None:
             raise RuntimeError("this server is serving already")
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery, self._spawn = nursery, nursery.start_soon
-                self.add_stream(stream)
+                self._nursery = nursery
+                self._spawn = (handler_nursery or nursery).start_soon
+                self._watcher = DeadlineWatcher(self._options.timeouts)
+                yield nursery
         finally:
             self._nursery = self._spawn = None
 
@@ -217,13 +220,13 @@ class Server:
                     continue
                 episode = False
                 # Meanwhile we may have been paused, or the last place taken.
-                await self._wait_and_begin(stream)
+                await self._admit_when_room(stream)
 
     async def _wait_for_room(self) -> None:
         while self._paused or (self._options.overflow == "wait" and self._full):
             await self._room.park()
 
-    async def _wait_and_begin(self, stream: trio.abc.Stream) -> None:
+    async def _admit_when_room(self, stream: trio.abc.Stream) -> None:
         try:
             await self._wait_for_room()
             self.add_stream(stream)
@@ -237,44 +240,48 @@ class Server:
 
     async def _serve_transport(self, transport: Transport) -> None:
         try:
-            await self._serve_reporting(transport)
-        except LetOut as decision:
-            raise decision.problem from decision.__cause__
+            async with self._closing(transport, "transport"):
+                await serve_http1(transport, self._service)
         finally:
-            transport.deadlines.forget(transport)
-            await transport.aclose()
-            transport.deadlines.release()
             self._transports.discard(transport)
             self._room.unpark_all()
-
-    async def _serve_reporting(self, transport: Transport) -> None:
-        """Serve; report what a stream raises that no stream should.
-
-        Raises:
-            LetOut: with what ``on_error`` lets out.
-        """
-        try:
-            await serve_http1(transport, self._service)
-        except LetOut:
-            raise
-        except Exception as problem:
-            report(problem, None, "transport", self._service)
 
     async def _turn_away(self, stream: trio.abc.Stream, spawn: Spawn) -> None:
         """Tell a peer that there is no room, unless too many are being told."""
         transport = Transport(stream, self._watcher, spawn)
         self._turned_away += 1
-        transport.deadlines.hold(spawn)
+        self._watcher.hold(spawn)
         try:
-            if self._turned_away <= _MOST_TURNED_AWAY:
-                await refuse_http1(transport, self._service, _BUSY)
-        except Exception as problem:
-            report(problem, None, "rejection", self._service)
+            async with self._closing(transport, "rejection"):
+                if self._turned_away <= _MOST_TURNED_AWAY:
+                    await refuse_http1(transport, self._service, _BUSY)
         finally:
             self._turned_away -= 1
+
+    @asynccontextmanager
+    async def _closing(self, transport: Transport, doing: str) -> AsyncIterator[None]:
+        """Report what a stream raises that no stream should; close, and let go."""
+        try:
+            with _deciding():
+                try:
+                    yield
+                except LetOut:
+                    raise
+                except Exception as problem:
+                    report(problem, None, doing, self._service)
+        finally:
             transport.deadlines.forget(transport)
             await transport.aclose()
             transport.deadlines.release()
+
+
+@contextmanager
+def _deciding() -> Iterator[None]:
+    """Let what was decided to be let out go on as what it is."""
+    try:
+        yield
+    except LetOut as decision:
+        raise decision.problem from decision.__cause__
 
 
 async def serve_stream(

@@ -53,7 +53,7 @@ def test_empty_lines_before_a_request_are_skipped() -> None:
     assert codec.next_head() is None
     codec.feed(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert codec.next_head() is not None
-    assert not codec.begun
+    assert not codec.has_unread
 
 
 def test_a_lone_carriage_return_begins_nothing_else() -> None:

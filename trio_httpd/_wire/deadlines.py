@@ -8,7 +8,7 @@ the watcher sleeps until the earliest of all heads. Noting and leaving are O(1).
 Laws:
 1. A noted deadline expires at its time, not later, unless it is left before.
 2. A transport stands in a queue at most once; each phase has its own queue.
-3. The watcher never runs while nothing can expire and nobody holds it.
+3. The watcher runs only while somebody holds it.
 """
 
 from __future__ import annotations

@@ -136,12 +136,12 @@ class Http1Loop:
         try:
             await dispatch(conn, self._handle, service)
         finally:
-            if transport.expired is None:  # Else there may be a word to be said.
+            if transport.expired is not transport.deadlines.handler:  # Else see `part`.
                 conn.retire()
                 self._conn = None
 
     async def _handle(self, conn: Connection) -> object:
-        """Run the handler in its phase, which is over when what it returns is sent."""
+        """Run the handler in its phase; sending what it returns has its own."""
         handling = self._transport.deadlines.handler
         handling.enter(self._transport)
         try:
@@ -204,7 +204,7 @@ class Http1Loop:
     def _peer_is_done(self) -> bool:
         """Whether the peer said that it sends no more, and has sent no more."""
         # After content old clients send another CRLF (RFC 9112 §2.2): that is not it.
-        return not self._head.keep_alive and self._head.length == 0 and not self._codec.begun
+        return not self._head.keep_alive and self._head.length == 0 and not self._codec.has_unread
 
     def _is_read_by_others(self) -> bool:
         """Whether a task of a handler's still reads, or an upgraded stream is closed."""

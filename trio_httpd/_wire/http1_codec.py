@@ -50,7 +50,7 @@ class Http1Codec:
             self._at = 0
 
     @property
-    def begun(self) -> bool:
+    def has_unread(self) -> bool:
         """Whether bytes are here that nobody has read."""
         return self._at < len(self._buffer)
 

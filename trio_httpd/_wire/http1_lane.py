@@ -86,7 +86,7 @@ class Http1Lane:
     @property
     def content_arrived(self) -> bool:
         """See `Lane.content_arrived`."""
-        return self._codec.begun
+        return self._codec.has_unread
 
     async def receive(self) -> bytes:
         """See `Lane.receive`."""
@@ -129,7 +129,11 @@ class Http1Lane:
         """See `Lane.send`."""
         opening = b"" if head is None else self._open_response(head, end=end)
         if self._interim is not None:  # Another task reads, and is just asking for more.
-            await self._interim.wait()
+            try:
+                await self._interim.wait()
+            except trio.Cancelled:
+                self._transport.broken = True  # The head counts as sent.
+                raise
         content = format_content(data, self._framing, end=end)
         if self._transport.broken:
             raise PeerGone
@@ -163,7 +167,7 @@ class Http1Lane:
         codec = self._codec
         if codec.content_ended:
             return False
-        if self._head.expectations and not self._reading and not codec.begun:
+        if self._head.expectations and not self._reading and not codec.has_unread:
             return True  # It may come or not: the peer was never told to go on.
         return (end or not self._reading) and codec.content_left > MOST_DRAINED
 

@@ -64,6 +64,7 @@ class Transport:
         "ends_content",
         "expired",
         "receiving",
+        "remote_addr",
         "scope",
         "stream",
     )
@@ -77,6 +78,8 @@ class Transport:
         progress: int = _LARGEST_PIECE,
     ) -> None:
         self.stream = stream
+        self.remote_addr = remote_address(stream)
+        """The far end, None where unknown; kept, as a socket forgets it when reset."""
         self.deadlines = deadlines
         self._spawn = spawn
         # How much of a piece the peer has taken cannot be seen from here, so a piece
@@ -88,11 +91,6 @@ class Transport:
         """Whether the end of this transport would look like that of a response."""
         self.scope = trio.CancelScope()
         self.expired: DeadlineQueue | None = None
-
-    @property
-    def remote_addr(self) -> Address | None:
-        """The far end, None where unknown."""
-        return remote_address(self.stream)
 
     @property
     def local_addr(self) -> Address | None:

@@ -3,7 +3,7 @@ r"""The testing kit: drive a handler with real HTTP bytes, in memory, on a fake 
     async def test_greeting(autojump_clock):
         async with connect(hello) as client:
             response = await client.get("/")
-        assert response.text() == "Hello, world!\\n"
+        assert response.text() == "Hello, world!\n"
 
 With pytest-trio's ``autojump_clock`` every timeout is exact, and no test sleeps.
 """
