@@ -82,6 +82,10 @@ def test_an_unknown_limit_is_refused(name: str) -> None:
         Limits(**{name: 1})
 
 
+async def tell(*what: object) -> None:
+    """Stand for an ``on_error`` that nobody would await."""
+
+
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
@@ -89,6 +93,7 @@ def test_an_unknown_limit_is_refused(name: str) -> None:
         ({"limits": {}}, TypeError),
         ({"overflow": "drop"}, ValueError),
         ({"on_error": "log"}, TypeError),
+        ({"on_error": tell}, TypeError),
     ],
 )
 def test_an_option_of_the_wrong_kind_is_refused(

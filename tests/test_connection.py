@@ -253,7 +253,8 @@ async def test_the_server_need_not_be_named() -> None:
 
 async def test_connection_options_are_heeded_or_passed_on() -> None:
     async def handler(conn: Connection) -> None:
-        conn.add_header("Connection", "X-Hop, keep-alive")
+        conn.add_header("Connection", "X-Old")
+        conn.set_header("Connection", "X-Hop, keep-alive")
         conn.add_header("Connection", "Close")
 
     assert b"\r\nConnection: close, x-hop\r\n" in await heard_from(handler)
@@ -349,6 +350,26 @@ async def test_the_answer_to_head_has_the_fields_of_the_answer_to_get() -> None:
 
     get, head = await heard_from(handler), await heard_from(handler, HEAD)
     assert get == head + b"hello"
+
+
+async def test_content_that_is_dropped_lets_others_run() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async def handler(conn: Connection) -> None:
+        for _ in range(160):
+            await conn.send(b"x" * 20_000)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        await heard_from(handler, HEAD)
+        nursery.cancel_scope.cancel()
+    assert turns > 9
 
 
 async def test_the_answer_to_head_may_leave_the_length_open() -> None:
@@ -509,7 +530,7 @@ async def test_after_abort_nothing_works() -> None:
     async def handler(conn: Connection) -> None:
         conn.abort()
         conn.abort()
-        for use in (conn.flush, conn.read_body):
+        for use in (conn.flush, conn.read_body, conn.finish, partial(conn.send, b"x")):
             with pytest.raises(trio.BrokenResourceError):
                 await use()
 

@@ -143,6 +143,21 @@ async def test_no_read_succeeds_after_one_failed() -> None:
         assert (await client.post("/", b"ab")).text() == "[413, 413]"
 
 
+async def test_nothing_is_returned_of_content_that_failed() -> None:
+    async def handler(conn: Connection) -> str:
+        for read in (conn.read_body, conn.body.receive_some):
+            with pytest.raises(PeerError, match="413"):
+                await read()
+        return "fine"
+
+    chunks = b"8\r\n12345678\r\n"
+    async with connect(handler, limits=Limits(body=10)) as client:
+        await client.raw.say(CHUNKED + chunks)
+        await trio.testing.wait_all_tasks_blocked()
+        await client.raw.say(chunks)
+        assert await client.raw.hear(b"fine")
+
+
 async def test_broken_framing_fails_every_read() -> None:
     async def handler(conn: Connection) -> str:
         problems = []

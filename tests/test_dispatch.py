@@ -264,6 +264,14 @@ async def test_what_on_error_raises_leaves_and_is_not_reported_again() -> None:
         await answer_of(raising(ValueError("why")), on_error=decide)
 
 
+async def test_on_error_may_raise_what_it_was_given() -> None:
+    def decide(problem: Exception, conn: Connection, doing: str) -> None:
+        raise problem
+
+    with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="why"), flatten_subgroups=True):
+        await answer_of(raising(ValueError("why")), on_error=decide)
+
+
 async def test_on_error_may_change_while_serving() -> None:
     async with connect(raising(ValueError("why"))) as client:
         assert client.server.on_error == "raise"

@@ -44,6 +44,11 @@ def test_static_headers_cannot_forge_a_response() -> None:
         StandingFields(Options(static_headers=[("X", "a\r\nb")]))
 
 
+def test_static_headers_stand_in_for_date_and_server() -> None:
+    standing = StandingFields(Options(static_headers={"date": "d", "SERVER": "s"}))
+    assert standing.pairs() == [(b"date", b"d"), (b"SERVER", b"s")]
+
+
 @pytest.mark.parametrize(
     "name", ["Content-Length", "transfer-encoding", "Connection", "Keep-Alive"]
 )

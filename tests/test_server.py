@@ -281,17 +281,15 @@ async def test_who_waits_for_a_place_is_closed_with_the_server() -> None:
         await wait_all_tasks_blocked()
         one = listener.connect()
         await ask(one)
-        server.pause()
-        server.resume()
-        two = listener.connect()
-        await wait_all_tasks_blocked()
-        server.pause()
         one.close()
         await wait_all_tasks_blocked()
+        server.pause()  # While it waits in `accept`: whoever comes is held.
+        two = listener.connect()
+        await wait_all_tasks_blocked()
+        assert server.empty
         server.close()
-    await trio.lowlevel.checkpoint()
     assert listener.closed
-    assert not two.stream.far_end_gone or listener.accepted[1]._closed
+    await two.hear_end()
 
 
 async def test_above_the_limit_peers_are_told(autojump_clock: MockClock) -> None:
@@ -335,7 +333,7 @@ async def test_not_everybody_is_told_at_once(autojump_clock: MockClock) -> None:
         refused = [listener.connect() for _ in range(100)]
         told = [(await raw.hear_rest())[9:12] for raw in refused]
         assert told == [b"503"] * 64 + [b""] * 36
-        await trio.sleep(2)
+        await trio.sleep(3)
         assert (await listener.connect().hear_rest())[9:12] == b"503"
         server.close()
 
@@ -425,6 +423,32 @@ async def test_a_stream_that_raises_oddly_as_it_is_turned_away_harms_only_itself
         assert await ask(Raw(far))
         server.close()
     assert caplog.messages == ["rejection failed: None"]
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with connect(hello, limits=Limits(connections=1), overflow="reject") as client:
+            client.open()
+            other, _ = memory_streams()
+            client.server.add_stream(Odd(other._outgoing, other._incoming))
+            await trio.sleep_forever()
+
+
+async def test_deadlines_of_connections_outlive_a_rejection(autojump_clock: MockClock) -> None:
+    server = Server(hello, limits=Limits(connections=1), overflow="reject")
+    near, far = memory_streams()
+    async with trio.open_nursery() as handlers:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(server.serve, handler_nursery=handlers), ())
+            first, first_far = memory_streams()
+            server.add_stream(first)
+            refused, _ = memory_streams()
+            server.add_stream(refused)
+            await wait_all_tasks_blocked()
+            first_far.close()
+            await wait_all_tasks_blocked()
+            server.add_stream(near)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        await Raw(far).hear_end()
+        assert trio.current_time() == 10
 
 
 async def test_deadlines_outlive_an_earlier_handler_nursery(autojump_clock: MockClock) -> None:

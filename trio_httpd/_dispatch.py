@@ -128,4 +128,4 @@ def report(problem: Exception, conn: Connection | None, doing: str, service: Ser
             try:
                 decide(problem, conn, doing)
             except Exception as another:
-                raise LetOut(another) from problem
+                raise LetOut(another) from (None if another is problem else problem)

@@ -76,6 +76,7 @@ class Connection:
 
     def abort(self) -> None:
         """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
+        self._reply.aborted = not self._reply.finished
         self._lane.abort()
 
     # The request's content.
@@ -312,6 +313,8 @@ class Connection:
         named = [value for name, value in fields if name.lower() == b"upgrade"]
         protocol = self._agreed_protocol(named[0] if named else None)
         await self.discard_body()
+        # Who is cancelled before a byte has left can still be answered for.
+        await trio.lowlevel.checkpoint_if_cancelled()
         reply.fixed = reply.out = reply.finished = True
         return await self._lane.take_over(
             101,

@@ -122,6 +122,8 @@ class RequestContent(trio.abc.ReceiveStream):
         """Receive until the stash has ``count`` bytes; False if it never will."""
         if self._closed:
             raise trio.ClosedResourceError("this content was closed")
+        if self._fault is not None:
+            raise self._fault
         if len(self._stash) >= count or self._ended:
             await self._fairness.take_turn()
         while len(self._stash) < count and not self._ended:
@@ -129,16 +131,14 @@ class RequestContent(trio.abc.ReceiveStream):
         return len(self._stash) >= count
 
     async def _receive(self) -> None:
-        if self._fault is not None:
-            raise self._fault
         await self._fairness.take_turn()  # What is at hand may be much, in tiny chunks.
         if not self._begun:
             self._begun = True
             self._require_within_limit(self._length or 0)
         if self._expects_continue:
-            self._expects_continue = False
             if not self._lane.content_arrived:
                 await self._lane.send_interim(100)
+            self._expects_continue = False
         try:
             data = await self._lane.receive()
         except PeerError as fault:

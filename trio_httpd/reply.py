@@ -21,6 +21,7 @@ import re
 import trio
 
 from ._syntax.fields import encode_field, split_list
+from .errors import PeerGone
 from .fairness import Fairness
 from .lane import Lane
 from .response import Fields, ResponseHead, StandingFields, require_status
@@ -45,6 +46,7 @@ class Reply:
         "_send_chunk",
         "_sent",
         "_standing",
+        "aborted",
         "fields",
         "finished",
         "fixed",
@@ -61,7 +63,7 @@ class Reply:
         self._is_head = to_head
         self._send_chunk = send_chunk
         self._fairness = Fairness()
-        self.out = self._pushing = False
+        self.out = self.aborted = self._pushing = False
         self.reset()
 
     def reset(self) -> None:
@@ -114,8 +116,11 @@ class Reply:
         """See `Connection.set_header`."""
         self.require_open()
         key = encode_field(name, value)[0].lower()
-        if key == b"content-length":
-            self._declared = None
+        match key:
+            case b"content-length":
+                self._declared = None
+            case b"connection":
+                self._options = ()
         self.fields = [field for field in self.fields if field[0].lower() != key]
         self.add_header(name, value)
 
@@ -148,7 +153,7 @@ class Reply:
         """See `Connection.send`."""
         if self.finished:
             raise RuntimeError("this response is finished")
-        self._require_idle()
+        self._require_usable()
         if isinstance(data, str):
             content = data.encode()
         else:
@@ -176,21 +181,23 @@ class Reply:
 
     async def flush(self) -> None:
         """See `Connection.flush`."""
+        self._require_usable()
         if not self.finished and (self._held_size or not self.out):
-            self._require_idle()
             await self._push()
 
     async def finish(self) -> None:
         """See `Connection.finish`."""
+        self._require_usable()
         if self.finished:
             return
         if self._declared not in (None, self._sent) and not self._bodiless:
             raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
-        self._require_idle()
         await self._push(end=True)
 
-    def _require_idle(self) -> None:
-        """Raise `trio.BusyResourceError` while another task is sending."""
+    def _require_usable(self) -> None:
+        """Raise if the transport was aborted, or while another task is sending."""
+        if self.aborted:
+            raise PeerGone
         if self._pushing:
             raise trio.BusyResourceError("another task is sending this response")
 

@@ -95,17 +95,19 @@ def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 class StandingFields:
-    """The fields of every response: Server, the static ones, and Date.
+    """The fields of every response: the static ones, Date and Server unless among them.
 
     Rendered once a second, as Date has no finer grain (RFC 9110 §6.6.1).
     """
 
-    __slots__ = ("_fixed", "_pairs", "_second", "named")
+    __slots__ = ("_dated", "_fixed", "_pairs", "_second", "named")
 
     def __init__(self, options: Options) -> None:
         fixed = [encode_unframed(name, value) for name, value in pairs_of(options.static_headers)]
-        if options.server_header:
+        named = {name.lower() for name, _ in fixed}
+        if options.server_header and b"server" not in named:
             fixed.append((b"Server", b"trio-httpd"))
+        self._dated = b"date" not in named
         self._fixed: Fields = fixed
         self._second = -1
         self._pairs: Fields = []
@@ -117,5 +119,6 @@ class StandingFields:
         now = int(time.time())
         if now != self._second:
             self._second = now
-            self._pairs = [(b"Date", format_date(now).encode("ascii")), *self._fixed]
+            date = [(b"Date", format_date(now).encode("ascii"))] if self._dated else []
+            self._pairs = date + self._fixed
         return self._pairs

@@ -250,7 +250,7 @@ class Server:
         """Tell a peer that there is no room, unless too many are being told."""
         transport = Transport(stream, self._watcher, spawn)
         self._turned_away += 1
-        self._watcher.hold(spawn)
+        self._watcher.hold(self._spawn or spawn)  # Where all that it watches lives.
         try:
             async with self._closing(transport, "rejection"):
                 if self._turned_away <= _MOST_TURNED_AWAY:
@@ -271,7 +271,7 @@ class Server:
                     report(problem, None, doing, self._service)
         finally:
             transport.deadlines.forget(transport)
-            await transport.aclose()
+            await transport.drop()
             transport.deadlines.release()
 
 

@@ -118,9 +118,9 @@ async def test_tls_of_trios_own_is_served_too() -> None:
         assert address.port is not None
         client = trio.SSLStream(
             await trio.open_tcp_stream("127.0.0.1", address.port), client_context,
-            server_hostname="localhost", https_compatible=True,
+            server_hostname="localhost",
         )  # fmt: skip
-        async with client:
+        async with client:  # A close without an alert would be an error here.
             await client.send_all(b"GET / HTTP/1.0\r\n\r\n")
             assert b"Address(host='127.0.0.1'" in await hear_rest(client)
         nursery.cancel_scope.cancel()

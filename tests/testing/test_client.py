@@ -116,6 +116,15 @@ async def test_no_response_is_an_error() -> None:
             await client.get("/")
 
 
+async def test_a_switch_of_protocols_is_for_the_raw_end() -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.upgrade()
+
+    async with connect(handler) as client:
+        with pytest.raises(h11.RemoteProtocolError, match="use `raw`"):
+            await client.get("/", headers={"Connection": "upgrade", "Upgrade": "x"})
+
+
 async def test_a_response_that_is_cut_is_an_error() -> None:
     async def handler(conn: Connection) -> None:
         await conn.flush()

@@ -93,3 +93,36 @@ async def test_two_tasks_cannot_receive_at_once(nursery: trio.Nursery) -> None:
                 await transport.receive(1)
         assert transport.receiving
         await far.send_all(b"x")
+
+
+class Unabortable(MemoryStream):
+    """Fails to be reset."""
+
+    def abort(self) -> None:
+        raise OSError("input/output error")
+
+
+async def test_a_stream_that_fails_to_be_reset_is_closed_and_logged(
+    caplog: pytest.LogCaptureFixture, nursery: trio.Nursery
+) -> None:
+    near, far = memory_streams()
+    stream = Unabortable(near._outgoing, near._incoming)
+    Transport(stream, DeadlineWatcher(Timeouts()), nursery.start_soon).abort()
+    await wait_all_tasks_blocked()
+    assert far.far_end_gone
+    assert caplog.messages == ["a stream cannot be reset"]
+
+
+class Breaking(MemoryStream):
+    """Finds out as it is closed that the far end has gone."""
+
+    async def aclose(self) -> None:
+        raise trio.BrokenResourceError
+
+
+async def test_a_close_that_finds_nobody_is_fine(nursery: trio.Nursery) -> None:
+    near, _ = memory_streams()
+    transport = Transport(
+        Breaking(near._outgoing, near._incoming), DeadlineWatcher(Timeouts()), nursery.start_soon
+    )
+    await transport.aclose()

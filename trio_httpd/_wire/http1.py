@@ -37,7 +37,7 @@ _NO_REQUEST = RequestHead("GET", "/", "1.1", [])
 
 
 async def serve_http1(transport: Transport, service: Service) -> None:
-    """Serve HTTP/1 on ``transport`` until it is done; closing it is left to the caller.
+    """Serve HTTP/1 on ``transport`` until it is done, and close it if that can be done.
 
     Raises:
         LetOut: with what ``on_error`` lets out of a handler's failure.
@@ -47,6 +47,7 @@ async def serve_http1(transport: Transport, service: Service) -> None:
         with transport.scope:
             await loop.take_turns()
         await loop.part()
+        await transport.aclose()
     except PeerGone:
         pass
 
@@ -57,6 +58,7 @@ async def refuse_http1(transport: Transport, service: Service, answer: Response)
     try:
         await loop.say(answer)
         await loop.part()
+        await transport.aclose()
     except PeerGone:
         pass
 

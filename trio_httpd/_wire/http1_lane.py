@@ -116,8 +116,10 @@ class Http1Lane:
 
     async def send_interim(self, status: int) -> None:
         """See `Lane.send_interim`."""
-        if self._opened:
+        if self._opened or self._interim is not None:
             return
+        # Who is cancelled before a byte has left can still be answered for.
+        await trio.lowlevel.checkpoint_if_cancelled()
         gone = self._interim = trio.Event()
         try:
             await self._transport.send(format_interim(status, []))
@@ -160,7 +162,9 @@ class Http1Lane:
     def _persistence(self) -> Fields:
         """Return the field that says how long an idle transport is kept."""
         seconds = self._service.timeouts.keep_alive
-        return [] if seconds == math.inf else [(b"Keep-Alive", b"timeout=%d" % seconds)]
+        if seconds < 1 or seconds == math.inf:
+            return []
+        return [(b"Keep-Alive", b"timeout=%d" % seconds)]
 
     def _content_is_in_the_way(self, *, end: bool) -> bool:
         """Whether content that nobody will read stands before the next request."""

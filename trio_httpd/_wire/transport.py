@@ -163,7 +163,10 @@ class Transport:
         """
         sock = socket_of(self.stream)
         if isinstance(self.stream, Abortable):
-            self.stream.abort()
+            try:
+                self.stream.abort()
+            except Exception as problem:  # Of a stream that has no right to it.
+                logger.error("a stream cannot be reset", exc_info=problem)
         elif sock is not None:
             with contextlib.suppress(OSError):  # It was closed or reset before.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -177,6 +180,22 @@ class Transport:
         self._end()
 
     async def aclose(self) -> None:
+        """Close the transport in its own way: TLS with an alert (RFC 9112 §9.8).
+
+        Not where something was cut, and not without end: the peer has the time that
+        it has for a response.
+        """
+        if self.broken or self.ends_content:
+            return
+        self.deadlines.send.enter(self)
+        try:
+            await self.stream.aclose()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self.deadlines.send.leave(self)
+
+    async def drop(self) -> None:
         """Close the transport without waiting, so that nothing cut looks whole."""
         if self.ends_content:
             self.abort()

@@ -172,7 +172,8 @@ class Client:
         interim: list[int] = []
         while isinstance(event := await self._next_event(), h11.InformationalResponse):
             interim.append(event.status_code)
-        assert isinstance(event, h11.Response)  # h11 raises at anything else.
+        if not isinstance(event, h11.Response):
+            raise h11.RemoteProtocolError("the protocol was switched: use `raw` for that")
         return ClientResponse(event, interim, self._receive_content())
 
     async def _receive_content(self) -> AsyncGenerator[bytes, None]:
