@@ -56,7 +56,7 @@ class Raw:
         return self._take(len(self._heard))
 
     async def hear_end(self) -> None:
-        """Wait for the end.
+        """Wait for the end; a reset counts as one, `hear_reset` tells them apart.
 
         Raises:
             AssertionError: bytes came before it; they are left.
