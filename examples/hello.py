@@ -1,7 +1,9 @@
 """The smallest server: one handler, one port, one nursery.
 
-Run it, then: curl http://127.0.0.1:8080/
+Run it, on another port if you name one, then: curl http://127.0.0.1:8080/
 """
+
+import sys
 
 import trio
 
@@ -14,7 +16,7 @@ async def hello(conn: trio_httpd.Connection) -> None:
     await conn.send("Hello, world!\n")
 
 
-async def main(port: int = 8080) -> None:
+async def main(port: int) -> None:
     """Serve until cancelled."""
     async with trio.open_nursery() as nursery:
         server = await nursery.start(trio_httpd.serve, hello, port)
@@ -23,6 +25,6 @@ async def main(port: int = 8080) -> None:
 
 if __name__ == "__main__":
     try:
-        trio.run(main)
+        trio.run(main, int(sys.argv[1]) if len(sys.argv) > 1 else 8080)
     except* KeyboardInterrupt:
         pass
