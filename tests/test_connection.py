@@ -579,7 +579,7 @@ async def test_tasks_that_outlive_their_exchange_reach_no_other() -> None:
     async with trio.open_nursery() as nursery, connect(handler) as client:
         await client.post("/", b"abc", headers={"Connection": "upgrade", "Upgrade": "x"})
         await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\n")
-        await trio.testing.wait_all_tasks_blocked(0.01)
+        await trio.testing.wait_all_tasks_blocked()
     assert seen == [
         "the head of this response is fixed",
         "the exchange is over",
