@@ -19,7 +19,7 @@ ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
     {"errors", "addresses", "fairness"},
-    {"config"},
+    {"config", "listeners"},
     {"_syntax"},
     {"headers"},
     {"request", "response"},

@@ -1,0 +1,83 @@
+"""Listeners: TCP, and everybody who is waiting to be let in.
+
+A checkpoint for each connection accepted would let in one for each turn of the loop.
+On a busy server a turn answers a request of every connection there is, so newcomers
+would wait for seconds; here sixteen come in at a turn.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+
+import trio
+
+from .fairness import Fairness
+
+# Of a connection that ended before it was accepted, not of the listener: accept(2)
+# passes on what the network has to say of it.
+_GONE_BEFORE = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ECONNABORTED", "EPERM", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET",
+        "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+
+
+class TcpListener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts TCP connections.
+
+    Args:
+        sock: a socket that listens; owned from now on.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._listening = sock
+        self.socket = trio.socket.from_stdlib_socket(sock)
+        """The socket as trio has them, for its address and options."""
+        self._fairness = Fairness()
+
+    async def accept(self) -> trio.SocketStream:
+        """Return the next connection.
+
+        Executes a checkpoint where it waits, and at every sixteenth call.
+
+        Raises:
+            OSError: there are no more descriptors or memory for one.
+            trio.ClosedResourceError: the listener is closed.
+
+        Cancelled: no connection is lost.
+        """
+        await self._fairness.take_turn()
+        while True:
+            try:
+                sock, _ = self._listening.accept()
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._listening)
+            except OSError as problem:
+                if problem.errno == errno.EBADF:
+                    raise trio.ClosedResourceError("this listener was closed") from problem
+                if problem.errno not in _GONE_BEFORE:
+                    raise
+            else:
+                sock.setblocking(False)
+                return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+
+    async def aclose(self) -> None:
+        """Stop listening; who waits in `accept` is told."""
+        self.socket.close()
+        await trio.lowlevel.checkpoint()
+
+
+async def open_tcp_listeners(port: int, *, host: str | None) -> Sequence[TcpListener]:
+    """Listen on ``port`` at each address of ``host``; None is all interfaces.
+
+    Raises:
+        OSError: that cannot be done, for one of them.
+    """
+    opened = await trio.open_tcp_listeners(port, host=host)
+    return [TcpListener(socket.socket(fileno=listener.socket.detach())) for listener in opened]
