@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from tests.turns import counted_turns
 from trio_httpd.listeners import TcpListener, open_tcp_listeners
 
 
@@ -21,23 +22,13 @@ async def listening() -> tuple[TcpListener, tuple[str, int]]:
 async def test_a_crowd_comes_in_many_at_a_turn() -> None:
     listener, address = await listening()
     crowd = [socket.create_connection(address) for _ in range(40)]
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await trio.lowlevel.checkpoint()
-
-    async with listener, trio.open_nursery() as nursery:
-        nursery.start_soon(count)
-        for _ in crowd:
-            await (await listener.accept()).aclose()
-            turns -= 1  # The turn of closing.
-        nursery.cancel_scope.cancel()
+    async with listener, counted_turns() as turns:
+        streams = [await listener.accept() for _ in crowd]
+        assert turns.count <= 3
+    for stream in streams:
+        await stream.aclose()
     for peer in crowd:
         peer.close()
-    assert turns <= 4
 
 
 async def test_who_is_cancelled_takes_nobody_away() -> None:

@@ -34,6 +34,30 @@ async def test_pipelined_requests_are_answered_in_order(autojump_clock: MockCloc
     assert bodies == [b"/1", b"/", b"/2", b"/3"]
 
 
+async def test_a_request_opens_no_scope_and_starts_no_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[object] = []
+    enter = trio.CancelScope.__enter__
+
+    def counting(scope: trio.CancelScope) -> trio.CancelScope:
+        opened.append(scope)
+        return enter(scope)
+
+    async with connect(echo) as client:
+        await client.raw.say(GET)
+        await client.raw.hear()
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        with monkeypatch.context() as patch:
+            patch.setattr(trio.CancelScope, "__enter__", counting)
+            for request in (GET, POST % 5 + b"hello"):
+                await client.raw.say(request)
+                await client.raw.hear()
+                await client.raw.hear_exactly(request.count(b"hello") * 5)
+        assert trio.lowlevel.current_statistics().tasks_living == tasks
+    assert opened == []
+
+
 async def test_a_handler_that_reads_nothing_leaves_nothing_to_the_next() -> None:
     async with connect(path) as client:
         for _ in range(3):
