@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Sequence
 
 import trio
 
@@ -25,6 +24,8 @@ _GONE_BEFORE = frozenset(
     )
     if hasattr(errno, name)
 )  # fmt: skip
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class TcpListener(trio.abc.Listener[trio.SocketStream]):
@@ -73,11 +74,34 @@ class TcpListener(trio.abc.Listener[trio.SocketStream]):
         await trio.lowlevel.checkpoint()
 
 
-async def open_tcp_listeners(port: int, *, host: str | None) -> Sequence[TcpListener]:
-    """Listen on ``port`` at each address of ``host``; None is all interfaces.
+async def open_tcp_listeners(port: int, *, host: str | None) -> list[TcpListener]:
+    """Listen on ``port`` at each address of ``host``.
+
+    Args:
+        port: 0 lets the system choose, one port for all addresses.
+        host: an address or a name; None is all interfaces, IPv4 and, where there is
+            any, IPv6.
 
     Raises:
         OSError: that cannot be done, for one of them.
     """
-    opened = await trio.open_tcp_listeners(port, host=host)
+    if host is None and port == 0:
+        opened = await _open_on_one_port()
+    else:
+        opened = await trio.open_tcp_listeners(port, host=host)
     return [TcpListener(socket.socket(fileno=listener.socket.detach())) for listener in opened]
+
+
+async def _open_on_one_port(attempts: int = 8) -> list[trio.SocketListener]:
+    """Listen on all interfaces, at a port that is free for IPv4 and for IPv6."""
+    opened = await trio.open_tcp_listeners(0, host="0.0.0.0")  # noqa: S104 -- asked for
+    port = opened[0].socket.getsockname()[1]
+    try:
+        return opened + await trio.open_tcp_listeners(port, host="::")
+    except OSError as problem:
+        if problem.errno in _NO_IPV6:
+            return opened
+        await opened[0].aclose()
+        if problem.errno != errno.EADDRINUSE or attempts == 1:
+            raise
+    return await _open_on_one_port(attempts - 1)  # Somebody else has that port there.

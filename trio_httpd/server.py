@@ -327,8 +327,8 @@ async def serve(
 
     Args:
         handler: an async function of a `Connection`.
-        port: 0 lets the system choose.
-        host: an address or a name; None is all interfaces.
+        port: 0 lets the system choose, one for all addresses.
+        host: an address or a name; None is all interfaces, IPv4 and IPv6.
         handler_nursery: see `Server.serve`.
         task_status: gets the `Server`, once it listens.
         options: see `Options`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -86,3 +87,53 @@ async def test_a_lack_of_descriptors_is_told() -> None:
     async with listener:
         with pytest.raises(OSError, match="accept"):
             await listener.accept()
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+async def test_all_interfaces_share_the_port_that_the_system_chose() -> None:
+    listeners = await open_tcp_listeners(0, host=None)
+    ports = {listener.socket.getsockname()[1] for listener in listeners}
+    for listener in listeners:
+        await listener.aclose()
+    assert len(ports) == 1
+    assert len(listeners) == (2 if has_ipv6() else 1)
+
+
+Opening = Callable[..., Awaitable[list[trio.SocketListener]]]
+
+
+def failing_on_ipv6(problems: list[int]) -> Opening:
+    opening = trio.open_tcp_listeners
+
+    async def open_or_fail(port: int, *, host: str) -> list[trio.SocketListener]:
+        if host == "::" and problems:
+            raise OSError(problems.pop(0), "bind")
+        return await opening(port, host="127.0.0.1")
+
+    return open_or_fail
+
+
+async def test_a_port_that_is_taken_on_ipv6_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [errno.EADDRINUSE, errno.EADDRINUSE, errno.EAFNOSUPPORT]
+    monkeypatch.setattr(trio, "open_tcp_listeners", failing_on_ipv6(problems))
+    listeners = await open_tcp_listeners(0, host=None)
+    assert (len(listeners), problems) == (1, [])
+    for listener in listeners:
+        await listener.aclose()
+
+
+@pytest.mark.parametrize("problems", [[errno.EADDRINUSE] * 8, [errno.EMFILE]])
+async def test_ports_that_cannot_be_had_are_told(
+    problems: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trio, "open_tcp_listeners", failing_on_ipv6(problems))
+    with pytest.raises(OSError, match="bind"):
+        await open_tcp_listeners(0, host=None)
