@@ -98,7 +98,10 @@ class Reply:
         """See `Connection.add_header`."""
         self.require_open()
         field = encode_field(name, value)
-        key = field[0].lower()
+        self._add(field, field[0].lower())
+
+    def _add(self, field: tuple[bytes, bytes], key: bytes) -> None:
+        """Add an encoded field, called ``key`` in lower case."""
         match key:
             case b"content-length":
                 self._declare_length(field[1])
@@ -107,7 +110,7 @@ class Reply:
                 self._add_options(field[1])
                 return
             case b"transfer-encoding" | b"keep-alive":
-                raise ValueError(f"{name} is the server's to say")
+                raise ValueError(f"{key.decode()} is the server's to say")
         if key in self._standing.named:
             self._overrides.add(key)
         self.fields.append(field)
@@ -115,14 +118,15 @@ class Reply:
     def set_header(self, name: str, value: str) -> None:
         """See `Connection.set_header`."""
         self.require_open()
-        key = encode_field(name, value)[0].lower()
+        field = encode_field(name, value)
+        key = field[0].lower()
         match key:
             case b"content-length":
                 self._declared = None
             case b"connection":
                 self._options = ()
-        self.fields = [field for field in self.fields if field[0].lower() != key]
-        self.add_header(name, value)
+        self.fields = [other for other in self.fields if other[0].lower() != key]
+        self._add(field, key)
 
     def names(self, key: bytes) -> bool:
         """Whether a field called ``key``, in lower case, has been set."""

@@ -45,7 +45,7 @@ async def serve_http1(transport: Transport, service: Service) -> None:
     loop = Http1Loop(transport, service)
     try:
         with transport.scope:
-            await loop.take_turns()
+            await loop.serve_requests()
         await loop.part()
         await transport.aclose()
     except PeerGone:
@@ -83,11 +83,11 @@ class Http1Loop:
         self._codec = Http1Codec(service.limits)
         self._served = 0
         self._head = _NO_REQUEST  # The last one.
-        self._lane: Http1Lane | None = None  # Of the exchange that goes on.
+        self._lane: Http1Lane | None = None  # Of the last exchange.
         self._conn: Connection | None = None
         self._part_by = math.inf
 
-    async def take_turns(self) -> None:
+    async def serve_requests(self) -> None:
         """Serve requests until the transport is to be closed."""
         deadlines = self._transport.deadlines
         waiting = deadlines.connection_setup
@@ -100,8 +100,8 @@ class Http1Loop:
                 return
             if head is None:
                 return
-            await self._exchange(head)
-            if not await self._may_go_on():
+            lane = await self._exchange(head)
+            if not await self._may_go_on(lane):
                 return
             waiting = deadlines.keep_alive
 
@@ -125,22 +125,23 @@ class Http1Loop:
                 phase.leave(transport)
         return head if transport.expired is None else None
 
-    async def _exchange(self, head: RequestHead) -> None:
-        """Let the handler answer one request."""
+    async def _exchange(self, head: RequestHead) -> Http1Lane:
+        """Let the handler answer one request; return the lane that it went through."""
         transport, service = self._transport, self._service
         self._served += 1
         last = self._served >= service.limits.requests_per_connection
         self._head = head
-        self._lane = Http1Lane(
+        lane = self._lane = Http1Lane(
             transport, self._codec, service, head, closing=last or not head.keep_alive
         )
-        conn = self._conn = Connection(head, self._lane, service)
+        conn = self._conn = Connection(head, lane, service)
         try:
             await dispatch(conn, self._handle, service)
         finally:
             if transport.expired is not transport.deadlines.handler:  # Else see `part`.
                 conn.retire()
                 self._conn = None
+        return lane
 
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""
@@ -151,22 +152,22 @@ class Http1Loop:
         finally:
             handling.leave(self._transport)
 
-    async def _may_go_on(self) -> bool:
+    async def _may_go_on(self, lane: Http1Lane) -> bool:
         """Whether another request can be served, once unread content is out of the way."""
-        transport, lane = self._transport, self._lane
-        if lane is None or lane.closing or transport.broken or transport.receiving:
+        transport = self._transport
+        if lane.closing or transport.broken or transport.receiving:
             return False
         return self._codec.content_ended or await self._drain()
 
     async def _drain(self) -> bool:
         """Read what is left of the content; whether that ended, and soon enough."""
-        drained = 0
+        drained, chunk = 0, self._service.limits.receive_chunk
         self._part_by = trio.current_time() + self._service.timeouts.linger
         with trio.move_on_at(self._part_by):
             try:
                 while drained <= MOST_DRAINED:
                     if (data := self._codec.next_content()) is None:
-                        await feed(self._codec, self._transport, MOST_DRAINED)
+                        await feed(self._codec, self._transport, chunk)
                     elif data:
                         drained += len(data)
                     else:
