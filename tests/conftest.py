@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.plain import plain_memory_streams
+
 pytest_plugins = ["pytester"]
 
 
@@ -19,3 +21,10 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI") and "is not installed" in str(report.longrepr):
         report.outcome = "failed"
     return report
+
+
+@pytest.fixture(params=["prompt", "plain"])
+def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test twice: over streams as ours are, and over plain ones."""
+    if request.param == "plain":
+        monkeypatch.setattr("trio_httpd.testing.client.memory_streams", plain_memory_streams)

@@ -18,12 +18,13 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness"},
+    {"errors", "addresses", "fairness", "sockets"},
     {"config", "listeners"},
     {"_syntax"},
     {"headers"},
     {"request", "response"},
-    {"lane", "service"},
+    {"service"},
+    {"lane"},
     {"content", "reply"},
     {"connection"},
     {"_dispatch"},
@@ -34,7 +35,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-DOORS = {"h11": {"_wire/http1_codec", "testing/client"}, "multidict": {"headers", "request"}}
+DOORS = {"h11": {"_wire/http1_heads", "testing/client"}, "multidict": {"headers", "request"}}
 """Where a library enters."""
 
 PURE = [
@@ -42,6 +43,7 @@ PURE = [
     "_wire/gate",
     "_wire/framing",
     "_wire/http1_codec",
+    "_wire/http1_heads",
     "_wire/http1_writer",
     "_wire/progress",
 ]

@@ -14,6 +14,8 @@ from tests.turns import counted_turns
 from trio_httpd import Connection, Handler, HTTPError, Limits, Response, Timeouts
 from trio_httpd.testing import connect
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

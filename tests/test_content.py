@@ -10,6 +10,8 @@ from tests.turns import counted_turns
 from trio_httpd import Connection, Limits, PeerError, RequestContent, Timeouts
 from trio_httpd.testing import connect
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

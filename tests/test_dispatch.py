@@ -12,6 +12,8 @@ from trio_httpd import Connection, Handler, HTTPError, PeerError, PeerGone, Resp
 from trio_httpd._dispatch import answer_to, is_goodbye
 from trio_httpd.testing import ClientResponse, connect
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

@@ -11,11 +11,13 @@ async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:
     for call in (
         lane.receive(),
         lane.send_interim(100),
-        lane.send(None, b"late", end=True),
+        lane.send_rest(b"late"),
         lane.take_over(101, []),
     ):
         with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
             await call
+    with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
+        lane.send_nowait(None, b"late", end=True)
     assert not lane.content_arrived
     lane.close_after()
     lane.cut()

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from trio_httpd import Request
+from trio_httpd._syntax.fields import format_fields
 from trio_httpd.request import RequestHead
 
 
 def request(target: str = "/", *fields: tuple[bytes, bytes], length: int | None = 0) -> Request:
-    return Request(RequestHead("GET", target, "1.1", list(fields), length))
+    return Request(RequestHead("GET", target, "1.1", format_fields(fields), length))
 
 
 def test_a_request_says_what_was_sent() -> None:

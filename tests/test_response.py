@@ -28,15 +28,16 @@ def test_standing_fields_are_rendered_once_a_second(monkeypatch: pytest.MonkeyPa
     now = 784111777.9
     monkeypatch.setattr("time.time", lambda: now)
     standing = StandingFields(Options(static_headers=[("X-A", "1")]))
-    first = standing.pairs()
+    first = standing.now().pairs
     assert first == [
         (b"Date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
         (b"X-A", b"1"),
         (b"Server", b"trio-httpd"),
     ]
-    assert standing.pairs() is first
+    assert standing.now().pairs is first
+    assert standing.now().lines.startswith(b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-A: 1\r\n")
     now += 0.2
-    assert standing.pairs()[0] == (b"Date", b"Sun, 06 Nov 1994 08:49:38 GMT")
+    assert standing.now().pairs[0] == (b"Date", b"Sun, 06 Nov 1994 08:49:38 GMT")
 
 
 def test_static_headers_cannot_forge_a_response() -> None:
@@ -46,7 +47,7 @@ def test_static_headers_cannot_forge_a_response() -> None:
 
 def test_static_headers_stand_in_for_date_and_server() -> None:
     standing = StandingFields(Options(static_headers={"date": "d", "SERVER": "s"}))
-    assert standing.pairs() == [(b"date", b"d"), (b"SERVER", b"s")]
+    assert standing.now().pairs == [(b"date", b"d"), (b"SERVER", b"s")]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ import trio_httpd
 from trio_httpd import Connection, Limits, Server, Timeouts, serve_listeners, serve_stream
 from trio_httpd.testing import MemoryStream, Raw, connect, memory_streams
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -410,7 +412,7 @@ async def test_a_stream_that_raises_oddly_as_it_is_turned_away_harms_only_itself
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Odd(MemoryStream):
-        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        def send_nowait(self, data: bytes | memoryview) -> int:
             raise ZeroDivisionError
 
     server = Server(hello, limits=Limits(connections=1), overflow="reject")

@@ -58,7 +58,8 @@ async def dispatch(conn: Connection, handler: Handler, service: Service) -> None
     """
     try:
         conn.check_expectations()
-        await _respond(conn, await handler(conn))
+        result = await handler(conn)
+        await (conn.finish() if result is None else _respond(conn, result))
     except Exception as problem:
         await _settle(conn, problem, service)
     except BaseExceptionGroup as group:
@@ -73,8 +74,6 @@ async def dispatch(conn: Connection, handler: Handler, service: Service) -> None
 async def _respond(conn: Connection, result: object) -> None:
     """Send what a handler returned, and finish."""
     match result:
-        case None:
-            await conn.finish()
         case False:
             conn.close_after_finish()
             await conn.finish()

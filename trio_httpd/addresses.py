@@ -30,7 +30,7 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def socket_of(thing: object) -> trio.socket.SocketType | None:
+def socket_of(thing: object) -> socket.socket | trio.socket.SocketType | None:
     """Return the socket below a stream or a listener; None where there is none."""
     while True:
         below = getattr(thing, "transport_stream", None) or getattr(
@@ -40,7 +40,7 @@ def socket_of(thing: object) -> trio.socket.SocketType | None:
             break
         thing = below
     found = getattr(thing, "socket", None)
-    return found if isinstance(found, trio.socket.SocketType) else None
+    return found if isinstance(found, socket.socket | trio.socket.SocketType) else None
 
 
 def local_address(thing: object) -> Address | None:

@@ -19,7 +19,7 @@ from ._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .addresses import Address
 from .content import RequestContent
 from .errors import HeaderItems, HTTPError, pairs_of
-from .lane import Lane, SpentLane
+from .lane import SPENT, Lane
 from .reply import Reply
 from .request import Request, RequestHead
 from .response import Response, encode_unframed, require_status
@@ -43,12 +43,7 @@ class Connection:
         self._lane = lane
         self._body_limit = service.limits.body
         self._content: RequestContent | None = None
-        self._reply = Reply(
-            lane,
-            service.standing,
-            to_head=head.method == "HEAD",
-            send_chunk=service.limits.send_chunk,
-        )
+        self._reply = Reply(lane, service, head.method == "HEAD")
 
     def __repr__(self) -> str:
         return f"<Connection {self.request!r}>"
@@ -321,7 +316,7 @@ class Connection:
             [
                 (b"Connection", b"Upgrade"),
                 (b"Upgrade", protocol),
-                *reply.standing_fields(),
+                *reply.standing().pairs,
                 *reply.fields,
                 *(field for field in fields if field[0].lower() != b"upgrade"),
             ],
@@ -372,7 +367,7 @@ class Connection:
 
     def retire(self) -> None:
         """Let go of the lane: the exchange is over, whoever still holds this."""
-        self._lane = self._reply.lane = SpentLane()
+        self._lane = self._reply.lane = SPENT
         if self._content is not None:
             self._content.retire()
 

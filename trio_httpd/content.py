@@ -16,8 +16,7 @@ from typing import Final
 import trio
 
 from .errors import PeerError
-from .fairness import Fairness
-from .lane import Lane, SpentLane
+from .lane import SPENT, Lane
 from .request import RequestHead
 
 
@@ -33,7 +32,6 @@ class RequestContent(trio.abc.ReceiveStream):
         "_closed",
         "_ended",
         "_expects_continue",
-        "_fairness",
         "_fault",
         "_lane",
         "_length",
@@ -52,7 +50,6 @@ class RequestContent(trio.abc.ReceiveStream):
         self._received = 0
         self._stash = bytearray()
         self._fault: PeerError | None = None
-        self._fairness = Fairness()
 
     @property
     def limit(self) -> float:
@@ -111,7 +108,7 @@ class RequestContent(trio.abc.ReceiveStream):
 
     def retire(self) -> None:
         """Let go of the lane: the exchange is over."""
-        self._lane = SpentLane()
+        self._lane = SPENT
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._stash[:count])
@@ -125,13 +122,17 @@ class RequestContent(trio.abc.ReceiveStream):
         if self._fault is not None:
             raise self._fault
         if len(self._stash) >= count or self._ended:
-            await self._fairness.take_turn()
+            await self._take_turn()
         while len(self._stash) < count and not self._ended:
             await self._receive()
         return len(self._stash) >= count
 
+    async def _take_turn(self) -> None:
+        if self._lane.fairness.is_due():
+            await self._lane.fairness.take_turn()
+
     async def _receive(self) -> None:
-        await self._fairness.take_turn()  # What is at hand may be much, in tiny chunks.
+        await self._take_turn()  # What is at hand may be much, in tiny chunks.
         if not self._begun:
             self._begun = True
             self._require_within_limit(self._length or 0)

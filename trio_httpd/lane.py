@@ -11,16 +11,27 @@ holds the connection object cannot reach into the next exchange.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
 from .addresses import Address
+from .fairness import Fairness
 from .response import Fields, ResponseHead
+
+Unsent = bytes | memoryview
+"""What is still to be sent: never mind in what form."""
 
 
 class Lane(Protocol):
     """The events of one exchange, both ways."""
+
+    fairness: Fairness
+    """Whose turn it is, counted for the transport as a whole."""
+
+    @property
+    def prompt(self) -> bool:
+        """Whether `send_nowait` may be called without a checkpoint before it."""
 
     @property
     def remote_addr(self) -> Address | None:
@@ -44,8 +55,15 @@ class Lane(Protocol):
     async def send_interim(self, status: int) -> None:
         """Send an interim (1xx) response without fields (RFC 9110 §15.2)."""
 
-    async def send(self, head: ResponseHead | None, data: bytes, *, end: bool) -> None:
-        """Send a head, content, the end, or all three in one breath.
+    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
+        """Begin to send a head, content, the end, or all three in one breath.
+
+        Returns what did not go out at once: `send_rest` takes it, and has to follow.
+        Raises `PeerGone` where the peer has left.
+        """
+
+    async def send_rest(self, rest: Unsent) -> None:
+        """Send what `send_nowait` has returned.
 
         Raises `PeerGone` where the peer has left or takes too little. Cancelled: the
         lane can send no more.
@@ -67,6 +85,8 @@ class Lane(Protocol):
 class SpentLane:
     """The lane of an exchange that is over: it gives nothing and takes nothing."""
 
+    fairness = Fairness()
+    prompt = False
     remote_addr: Address | None = None
     local_addr: Address | None = None
     content_arrived = False
@@ -79,7 +99,11 @@ class SpentLane:
         """Raise: the final response has gone."""
         raise trio.ClosedResourceError("the exchange is over")
 
-    async def send(self, head: ResponseHead | None, data: bytes, *, end: bool) -> None:
+    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
+        """Raise: the response is finished."""
+        raise trio.ClosedResourceError("the exchange is over")
+
+    async def send_rest(self, rest: Unsent) -> None:
         """Raise: the response is finished."""
         raise trio.ClosedResourceError("the exchange is over")
 
@@ -91,3 +115,6 @@ class SpentLane:
         """Do nothing: the exchange's end has been decided."""
 
     cut = abort = close_after
+
+
+SPENT: Final = SpentLane()

@@ -1,4 +1,4 @@
-"""Listeners: TCP, and everybody who is waiting to be let in.
+"""Listeners: sockets that listen, and everybody who is waiting to be let in.
 
 A checkpoint for each connection accepted would let in one for each turn of the loop.
 On a busy server a turn answers a request of every connection there is, so newcomers
@@ -13,6 +13,7 @@ import socket
 import trio
 
 from .fairness import Fairness
+from .sockets import SocketStream
 
 # Of a connection that ended before it was accepted, not of the listener: accept(2)
 # passes on what the network has to say of it.
@@ -28,21 +29,20 @@ _GONE_BEFORE = frozenset(
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
-class TcpListener(trio.abc.Listener[trio.SocketStream]):
-    """Accepts TCP connections.
+class SocketListener(trio.abc.Listener[SocketStream]):
+    """Accepts connections on a socket, TCP or Unix.
 
     Args:
-        sock: a socket that listens; owned from now on.
+        sock: a socket of the standard library that listens; owned from now on.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        self._listening = sock
-        self.socket = trio.socket.from_stdlib_socket(sock)
-        """The socket as trio has them, for its address and options."""
+        self.socket = sock
+        """The socket itself, for its address and options."""
         self._fairness = Fairness()
 
-    async def accept(self) -> trio.SocketStream:
+    async def accept(self) -> SocketStream:
         """Return the next connection.
 
         Executes a checkpoint where it waits, and at every sixteenth call.
@@ -53,29 +53,31 @@ class TcpListener(trio.abc.Listener[trio.SocketStream]):
 
         Cancelled: no connection is lost.
         """
-        await self._fairness.take_turn()
+        if self._fairness.is_due():
+            await self._fairness.take_turn()
         while True:
             try:
-                sock, _ = self._listening.accept()
+                sock, _ = self.socket.accept()
+                return SocketStream(sock)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._listening)
+                await trio.lowlevel.wait_readable(self.socket)
+                self._fairness.waited()
             except OSError as problem:
                 if problem.errno == errno.EBADF:
                     raise trio.ClosedResourceError("this listener was closed") from problem
                 if problem.errno not in _GONE_BEFORE:
                     raise
-            else:
-                sock.setblocking(False)
-                return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
 
     async def aclose(self) -> None:
         """Stop listening; who waits in `accept` is told."""
-        self.socket.close()
+        if self.socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self.socket)
+            self.socket.close()
         await trio.lowlevel.checkpoint()
 
 
-async def open_tcp_listeners(port: int, *, host: str | None) -> list[TcpListener]:
-    """Listen on ``port`` at each address of ``host``.
+async def open_listeners(port: int, *, host: str | None = "127.0.0.1") -> list[SocketListener]:
+    """Listen for TCP connections on ``port`` at each address of ``host``.
 
     Args:
         port: 0 lets the system choose, one port for all addresses.
@@ -89,7 +91,7 @@ async def open_tcp_listeners(port: int, *, host: str | None) -> list[TcpListener
         opened = await _open_on_one_port()
     else:
         opened = await trio.open_tcp_listeners(port, host=host)
-    return [TcpListener(socket.socket(fileno=listener.socket.detach())) for listener in opened]
+    return [SocketListener(socket.socket(fileno=listener.socket.detach())) for listener in opened]
 
 
 async def _open_on_one_port(attempts: int = 8) -> list[trio.SocketListener]:

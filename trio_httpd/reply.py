@@ -17,16 +17,18 @@ Laws:
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import trio
 
 from ._syntax.fields import encode_field, split_list
 from .errors import PeerGone
-from .fairness import Fairness
 from .lane import Lane
-from .response import Fields, ResponseHead, StandingFields, require_status
+from .response import Fields, ResponseHead, Standing, require_status
+from .service import Service
 
 _REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
+_BODILESS = frozenset((204, 205, 304))
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
@@ -35,7 +37,6 @@ class Reply:
 
     __slots__ = (
         "_declared",
-        "_fairness",
         "_held",
         "_held_size",
         "_is_head",
@@ -43,10 +44,10 @@ class Reply:
         "_overrides",
         "_pushing",
         "_reason",
-        "_send_chunk",
         "_sent",
-        "_standing",
+        "_service",
         "aborted",
+        "content_out",
         "fields",
         "finished",
         "fixed",
@@ -55,14 +56,10 @@ class Reply:
         "status",
     )
 
-    def __init__(
-        self, lane: Lane, standing: StandingFields, *, to_head: bool, send_chunk: int
-    ) -> None:
+    def __init__(self, lane: Lane, service: Service, to_head: bool) -> None:
         self.lane = lane
-        self._standing = standing
+        self._service = service
         self._is_head = to_head
-        self._send_chunk = send_chunk
-        self._fairness = Fairness()
         self.out = self.aborted = self._pushing = False
         self.reset()
 
@@ -72,12 +69,13 @@ class Reply:
         self.status = 200
         self._reason = b""
         self.fields: Fields = []
-        self._overrides: set[bytes] = set()
+        self._overrides: frozenset[bytes] = frozenset()
         self._options: tuple[bytes, ...] = ()
         self._declared: int | None = None
         self._sent = 0
         self._held: list[bytes] = []
         self._held_size = 0
+        self.content_out = 0  # Bytes that went to the lane.
 
     # The head.
 
@@ -111,8 +109,8 @@ class Reply:
                 return
             case b"transfer-encoding" | b"keep-alive":
                 raise ValueError(f"{key.decode()} is the server's to say")
-        if key in self._standing.named:
-            self._overrides.add(key)
+        if key in self._service.standing.named:
+            self._overrides |= {key}
         self.fields.append(field)
 
     def set_header(self, name: str, value: str) -> None:
@@ -132,12 +130,10 @@ class Reply:
         """Whether a field called ``key``, in lower case, has been set."""
         return any(name.lower() == key for name, _ in self.fields)
 
-    def standing_fields(self) -> Fields:
+    def standing(self) -> Standing:
         """Return the standing fields that no field of this reply stands in for."""
-        fields = self._standing.pairs()
-        if self._overrides:
-            return [field for field in fields if field[0].lower() not in self._overrides]
-        return fields
+        standing = self._service.standing.now()
+        return standing.without(self._overrides) if self._overrides else standing
 
     def _declare_length(self, value: bytes) -> None:
         if self._declared is not None or not _DIGITS.fullmatch(value):
@@ -157,11 +153,12 @@ class Reply:
         """See `Connection.send`."""
         if self.finished:
             raise RuntimeError("this response is finished")
-        self._require_usable()
-        if isinstance(data, str):
-            content = data.encode()
+        if self.aborted or self._pushing:
+            self._refuse()
+        if type(data) is bytes:
+            content = data
         else:
-            content = data if type(data) is bytes else bytes(memoryview(data))
+            content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
         sent = self._sent + len(content)
         if self._declared is not None and sent > self._declared and not self._bodiless:
             raise RuntimeError(f"more content than the declared {self._declared} bytes")
@@ -170,10 +167,10 @@ class Reply:
         if content:
             self._held.append(content)
             self._held_size += len(content)
-        if self._held_size > self._send_chunk:
+        if self._held_size > self._service.limits.send_chunk:
             await self._push()
-        else:
-            await self._fairness.take_turn()
+        elif self.lane.fairness.is_due():
+            await self.lane.fairness.take_turn()
 
     async def send_whole(self, content: bytes | str) -> None:
         """Send ``content`` as all that there is, in one write."""
@@ -185,58 +182,64 @@ class Reply:
 
     async def flush(self) -> None:
         """See `Connection.flush`."""
-        self._require_usable()
+        if self.aborted or self._pushing:
+            self._refuse()
         if not self.finished and (self._held_size or not self.out):
             await self._push()
 
     async def finish(self) -> None:
         """See `Connection.finish`."""
-        self._require_usable()
+        if self.aborted or self._pushing:
+            self._refuse()
         if self.finished:
             return
-        if self._declared not in (None, self._sent) and not self._bodiless:
+        if self._declared is not None and self._declared != self._sent and not self._bodiless:
             raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
         await self._push(end=True)
 
-    def _require_usable(self) -> None:
-        """Raise if the transport was aborted, or while another task is sending."""
+    def _refuse(self) -> NoReturn:
+        """Raise: the transport was aborted, or another task is sending."""
         if self.aborted:
             raise PeerGone
-        if self._pushing:
-            raise trio.BusyResourceError("another task is sending this response")
+        raise trio.BusyResourceError("another task is sending this response")
 
     @property
     def _bodiless(self) -> bool:
-        return self._is_head or self.status in (204, 205, 304)
+        return self._is_head or self.status in _BODILESS
 
     async def _push(self, *, end: bool = False) -> None:
         """Send what is held, after the head if that has not gone yet."""
-        if self._bodiless and self.out:
-            await self._fairness.take_turn()  # There is nothing left to wait for.
         # Who is cancelled before a byte has left can still be answered for.
-        await trio.lowlevel.checkpoint_if_cancelled()
-        head = None if self.out else self._head(whole=end)
-        data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        if self.lane.fairness.is_due(self._held_size):
+            await self.lane.fairness.take_turn()
+        elif not self.lane.prompt:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        bodiless = self._is_head or self.status in _BODILESS
+        head = None if self.out else self._head(whole=end, bodiless=bodiless)
+        data = b"" if bodiless else b"".join(self._held)
         self._held = []
         self._held_size = 0
         self.fixed = self.out = self._pushing = True
         self.finished = end
+        self.content_out += len(data)
         try:
-            await self.lane.send(head, b"" if self._bodiless else data, end=end)
+            if rest := self.lane.send_nowait(head, data, end=end):
+                await self.lane.send_rest(rest)
         finally:
             self._pushing = False
 
-    def _head(self, *, whole: bool) -> ResponseHead:
+    def _head(self, *, whole: bool, bodiless: bool) -> ResponseHead:
         return ResponseHead(
-            status=self.status,
-            reason=self._reason,
-            fields=self.standing_fields() + self.fields,
-            length=self._announced_length(whole=whole),
-            bodiless=self._bodiless,
-            options=self._options,
+            self.status,
+            self._reason,
+            self.standing(),
+            self.fields,
+            self._announced_length(whole=whole, bodiless=bodiless),
+            bodiless,
+            self._options,
         )
 
-    def _announced_length(self, *, whole: bool) -> int | None:
+    def _announced_length(self, *, whole: bool, bodiless: bool) -> int | None:
         # 204 has none (RFC 9110 §8.6) and 205 is empty (§15.3.6). A 304 and the answer
         # to HEAD announce what a GET would have got, or nothing where it is unknown.
         if self.status == 204:
@@ -245,6 +248,6 @@ class Reply:
             return 0
         if self._declared is not None:
             return self._declared
-        if not whole or (self._bodiless and not self._held_size):
+        if not whole or (bodiless and not self._held_size):
             return None
         return None if self.status == 304 else self._held_size

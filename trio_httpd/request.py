@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 from multidict import MultiDict, MultiDictProxy
 
 from ._syntax.cookies import parse_cookies
+from ._syntax.fields import split_fields
 from ._syntax.targets import Target, parse_target
 from .headers import Headers
 
@@ -24,7 +25,7 @@ class RequestHead:
         method: as sent; methods have case (RFC 9110 §9.1).
         target: as sent, in one of the forms that `parse_target` takes.
         http_version: "1.0" or "1.1", for a higher minor number too (§2.5).
-        fields: (name in lower case, value) pairs in order.
+        lines: the field lines as HTTP/1 writes them, each with its CRLF.
         length: bytes of content to come, 0 without content, None where only the end
             tells (chunked).
         keep_alive: whether the peer lets the transport serve another request.
@@ -35,7 +36,7 @@ class RequestHead:
     method: str
     target: str
     http_version: str
-    fields: list[tuple[bytes, bytes]]
+    lines: bytes
     length: int | None = 0
     keep_alive: bool = True
     asks_keep_alive: bool = False
@@ -128,7 +129,8 @@ class Request:
             return self._headers
         except AttributeError:
             self._headers = Headers(
-                (name.decode("ascii"), value.decode("latin-1")) for name, value in self._head.fields
+                (name.decode("ascii"), value.decode("latin-1"))
+                for name, value in split_fields(self._head.lines)
             )
             return self._headers
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from ._syntax.dates import format_date
-from ._syntax.fields import encode_field
+from ._syntax.fields import encode_field, format_fields
 from .config import Options
 from .errors import HeaderItems, pairs_of
 
@@ -53,28 +54,6 @@ class Response:
         return pairs_of(self.headers)
 
 
-@dataclass(slots=True)
-class ResponseHead:
-    """What a lane needs to know to begin a response.
-
-    Args:
-        status: 200 to 599.
-        reason: the phrase, empty for the standard one.
-        fields: (name, value) pairs without those that a version of HTTP frames with.
-        length: bytes of content to announce, None where they are not known.
-        bodiless: whether the response ends with its head whatever it announces, as
-            for HEAD, 204 and 304 (RFC 9112 §6.3).
-        options: the handler's own ``Connection`` options (``upgrade``, mostly).
-    """
-
-    status: int
-    reason: bytes
-    fields: Fields
-    length: int | None
-    bodiless: bool = False
-    options: tuple[bytes, ...] = ()
-
-
 def require_status(status: int) -> int:
     """Return ``status`` if it may be a final response's, else raise `ValueError`."""
     if not 200 <= status <= 599:
@@ -94,13 +73,51 @@ def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:
     return field
 
 
+class Standing:
+    """Fields that many responses share: as pairs, and as the lines that HTTP/1 sends."""
+
+    __slots__ = ("lines", "pairs")
+
+    def __init__(self, pairs: Fields) -> None:
+        self.pairs = pairs
+        self.lines = format_fields(pairs)
+
+    def without(self, names: AbstractSet[bytes]) -> Standing:
+        """Return these fields but for those called so, in lower case."""
+        return Standing([field for field in self.pairs if field[0].lower() not in names])
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """What a lane needs to know to begin a response.
+
+    Args:
+        status: 200 to 599.
+        reason: the phrase, empty for the standard one.
+        standing: the fields that every response has.
+        fields: (name, value) pairs without those that a version of HTTP frames with.
+        length: bytes of content to announce, None where they are not known.
+        bodiless: whether the response ends with its head whatever it announces, as
+            for HEAD, 204 and 304 (RFC 9112 §6.3).
+        options: the handler's own ``Connection`` options (``upgrade``, mostly).
+    """
+
+    status: int
+    reason: bytes
+    standing: Standing
+    fields: Fields
+    length: int | None
+    bodiless: bool = False
+    options: tuple[bytes, ...] = ()
+
+
 class StandingFields:
     """The fields of every response: the static ones, Date and Server unless among them.
 
     Rendered once a second, as Date has no finer grain (RFC 9110 §6.6.1).
     """
 
-    __slots__ = ("_dated", "_fixed", "_pairs", "_second", "named")
+    __slots__ = ("_current", "_dated", "_fixed", "_second", "named")
 
     def __init__(self, options: Options) -> None:
         fixed = [encode_unframed(name, value) for name, value in pairs_of(options.static_headers)]
@@ -110,15 +127,15 @@ class StandingFields:
         self._dated = b"date" not in named
         self._fixed: Fields = fixed
         self._second = -1
-        self._pairs: Fields = []
+        self._current = Standing([])
         self.named = frozenset(name.lower() for name, _ in fixed) | {b"date"}
         """The names of all standing fields in lower case."""
 
-    def pairs(self) -> Fields:
-        """Return the fields as they stand now; not to be changed."""
-        now = int(time.time())
-        if now != self._second:
-            self._second = now
-            date = [(b"Date", format_date(now).encode("ascii"))] if self._dated else []
-            self._pairs = date + self._fixed
-        return self._pairs
+    def now(self) -> Standing:
+        """Return the fields as they stand now."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            date = [(b"Date", format_date(second).encode("ascii"))] if self._dated else []
+            self._current = Standing(date + self._fixed)
+        return self._current

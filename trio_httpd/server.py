@@ -31,7 +31,7 @@ from ._wire.transport import Transport, close_now
 from .addresses import Address, local_address
 from .config import OnError, OptionArguments, Options, require_on_error
 from .connection import Handler
-from .listeners import open_tcp_listeners
+from .listeners import open_listeners
 from .response import Response
 from .service import Service
 
@@ -338,5 +338,5 @@ async def serve(
         ExceptionGroup: with what ``on_error`` lets out.
     """
     server = Server(handler, **options)
-    listeners = await open_tcp_listeners(port, host=host)
+    listeners = await open_listeners(port, host=host)
     await server.serve(listeners, handler_nursery=handler_nursery, task_status=task_status)

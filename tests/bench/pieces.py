@@ -18,9 +18,10 @@ import trio
 from trio_httpd import Connection, Limits, Options, Timeouts
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._wire.gate import check_head
-from trio_httpd._wire.http1_codec import Http1Codec, _read_head
+from trio_httpd._wire.http1_codec import Http1Codec
+from trio_httpd._wire.http1_heads import read_by_law, read_ordinary
 from trio_httpd._wire.http1_writer import Framing, format_head
-from trio_httpd.lane import SpentLane
+from trio_httpd.lane import SpentLane, Unsent
 from trio_httpd.reply import Reply
 from trio_httpd.request import RequestHead
 from trio_httpd.response import ResponseHead
@@ -100,7 +101,8 @@ def _head_pieces() -> list[Piece]:
     limits = Limits()
     return [
         _of_heads("gate: check_head", lambda raw: partial(check_head, raw, limits)),
-        _of_heads("h11 reads a head: _read_head", lambda raw: partial(_read_head, raw)),
+        _of_heads("h11 reads a head", lambda raw: partial(read_by_law, raw)),
+        _of_heads("the fast reader reads a head", _reads_fast),
         _of_heads("codec: feed + next_head, both included", _codec_reads),
         _of_heads("Connection + Request + Reply, made", _makes_connection),
     ]
@@ -108,6 +110,10 @@ def _head_pieces() -> list[Piece]:
 
 def _of_heads(name: str, once_for: Callable[[bytes], Callable[[], object]]) -> Piece:
     return Piece(name, _calls(once_for(TINY)), _calls(once_for(BROWSER)))
+
+
+def _reads_fast(raw: bytes) -> Callable[[], RequestHead | None]:
+    return partial(read_ordinary, raw, 0, len(raw), Limits())
 
 
 def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
@@ -121,7 +127,7 @@ def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
 
 
 def _makes_connection(raw: bytes) -> Callable[[], Connection]:
-    return partial(Connection, _read_head(raw), Sink(), Service.of(hello, Options()))
+    return partial(Connection, read_by_law(raw), Sink(), Service.of(hello, Options()))
 
 
 # The answer goes out.
@@ -130,24 +136,27 @@ def _makes_connection(raw: bytes) -> Callable[[], Connection]:
 class Sink(SpentLane):
     """A lane that takes what is sent, and drops it."""
 
-    async def send(self, head: ResponseHead | None, data: bytes, *, end: bool) -> None:
+    prompt = True
+
+    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
         """Take and drop."""
+        return b""
 
 
 def _answer_pieces() -> list[Piece]:
     service = Service.of(hello, Options())
-    head = ResponseHead(200, b"", service.standing.pairs(), len(CONTENT))
+    head = ResponseHead(200, b"", service.standing.now(), [], len(CONTENT))
     return [
         Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, service))),
         Piece(
             "writer: format_head",
-            _calls(partial(format_head, head, head.fields, Framing.LENGTH, ())),
+            _calls(partial(format_head, head, Framing.LENGTH, b"")),
         ),
     ]
 
 
 async def _reply(service: Service) -> None:
-    reply = Reply(Sink(), service.standing, to_head=False, send_chunk=service.limits.send_chunk)
+    reply = Reply(Sink(), service, False)
     await reply.send(CONTENT)
     await reply.finish()
 

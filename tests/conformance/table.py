@@ -102,8 +102,11 @@ def parse_answers(data: bytes, methods: list[bytes], *, closed: bool) -> list[An
         reader.receive_data(data)
         if closed:
             reader.receive_data(b"")
+        before = len(answers)
         _read_answer(reader, answers)
-        data = reader.trailing_data[0] if answers and answers[-1].whole else b""
+        if len(answers) == before or not answers[-1].whole:
+            break
+        data = reader.trailing_data[0]
     return answers
 
 

@@ -12,11 +12,11 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.turns import counted_turns
-from trio_httpd.listeners import TcpListener, open_tcp_listeners
+from trio_httpd.listeners import SocketListener, open_listeners
 
 
-async def listening() -> tuple[TcpListener, tuple[str, int]]:
-    [listener] = await open_tcp_listeners(0, host="127.0.0.1")
+async def listening() -> tuple[SocketListener, tuple[str, int]]:
+    [listener] = await open_listeners(0, host="127.0.0.1")
     return listener, listener.socket.getsockname()
 
 
@@ -56,22 +56,21 @@ async def test_who_waits_is_told_when_it_closes(nursery: trio.Nursery) -> None:
     await accept()
 
 
-class Failing:
-    """A socket that fails to accept, in turn, with the errors it was given."""
+class FailingSocket(socket.socket):
+    """Fails to accept, in turn, with the errors it was given."""
 
-    def __init__(self, sock: socket.socket, problems: list[int]) -> None:
-        self._sock = sock
-        self._problems = problems
+    problems: list[int]
 
     def accept(self) -> tuple[socket.socket, Any]:
-        if self._problems:
-            raise OSError(self._problems.pop(0), "accept")
-        return self._sock.accept()
+        if self.problems:
+            raise OSError(self.problems.pop(0), "accept")
+        return super().accept()
 
 
-async def failing(*problems: int) -> tuple[TcpListener, tuple[str, int]]:
+async def failing(*problems: int) -> tuple[SocketListener, tuple[str, int]]:
     listener, address = await listening()
-    listener._listening = Failing(listener._listening, list(problems))  # type: ignore[assignment]
+    listener.socket = FailingSocket(fileno=listener.socket.detach())
+    listener.socket.problems = list(problems)
     return listener, address
 
 
@@ -99,7 +98,7 @@ def has_ipv6() -> bool:
 
 
 async def test_all_interfaces_share_the_port_that_the_system_chose() -> None:
-    listeners = await open_tcp_listeners(0, host=None)
+    listeners = await open_listeners(0, host=None)
     ports = {listener.socket.getsockname()[1] for listener in listeners}
     for listener in listeners:
         await listener.aclose()
@@ -124,7 +123,7 @@ def failing_on_ipv6(problems: list[int]) -> Opening:
 async def test_a_port_that_is_taken_on_ipv6_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = [errno.EADDRINUSE, errno.EADDRINUSE, errno.EAFNOSUPPORT]
     monkeypatch.setattr(trio, "open_tcp_listeners", failing_on_ipv6(problems))
-    listeners = await open_tcp_listeners(0, host=None)
+    listeners = await open_listeners(0, host=None)
     assert (len(listeners), problems) == (1, [])
     for listener in listeners:
         await listener.aclose()
@@ -136,4 +135,4 @@ async def test_ports_that_cannot_be_had_are_told(
 ) -> None:
     monkeypatch.setattr(trio, "open_tcp_listeners", failing_on_ipv6(problems))
     with pytest.raises(OSError, match="bind"):
-        await open_tcp_listeners(0, host=None)
+        await open_listeners(0, host=None)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from trio_httpd import Limits, PeerError
-from trio_httpd._wire.http1_codec import Http1Codec, _read_head
+from trio_httpd._wire.http1_codec import Http1Codec
+from trio_httpd._wire.http1_heads import read_by_law
 from trio_httpd.request import RequestHead
 
 
@@ -128,7 +129,7 @@ def test_what_nobody_has_read_can_be_taken_once() -> None:
 )
 def test_what_h11_refuses_beyond_the_gate_is_refused_in_our_words(raw: bytes, status: int) -> None:
     with pytest.raises(PeerError, match=f"{status} malformed request head"):
-        _read_head(raw)
+        read_by_law(raw)
 
 
 def test_a_head_in_single_bytes_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from trio_httpd._wire.transport import Transport
 from trio_httpd.service import Service
 from trio_httpd.testing import MisbehavingStream, connect, memory_streams
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 # Deadlines.
 
 

@@ -14,6 +14,8 @@ from trio_httpd import (
 )
 from trio_httpd.testing import Raw, connect, memory_streams
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 
 async def test_content_after_a_fault_is_never_read_as_a_request() -> None:
     asked: list[str] = []

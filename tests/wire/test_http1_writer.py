@@ -1,23 +1,25 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from trio_httpd._wire.http1_writer import (
     Framing,
-    format_content,
+    format_chunk,
     format_head,
     format_interim,
+    format_persistence,
     framing_for,
 )
-from trio_httpd.response import ResponseHead
+from trio_httpd.response import ResponseHead, Standing
 
-FIELDS = [(b"A", b"b")]
+STANDING = Standing([(b"A", b"b")])
 
 
 def head(*, length: int | None = None, bodiless: bool = False) -> ResponseHead:
-    return ResponseHead(200, b"", FIELDS, length, bodiless)
+    return ResponseHead(200, b"", STANDING, [(b"C", b"d")], length, bodiless)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +39,29 @@ def test_a_response_is_framed_by_the_best_that_the_peer_knows(
 
 
 def test_a_head_is_a_status_line_and_fields() -> None:
-    assert format_head(head(length=5), FIELDS, Framing.LENGTH, (b"close", b"x")) == (
-        b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\nConnection: close, x\r\n\r\n"
+    common = b"HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n"
+    assert format_head(head(length=5), Framing.LENGTH, b"") == (
+        common + b"Content-Length: 5\r\n\r\n"
     )
-    assert format_head(head(), FIELDS, Framing.CHUNKED, ()) == (
-        b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert format_head(head(), Framing.CHUNKED, b"") == (
+        common + b"Transfer-Encoding: chunked\r\n\r\n"
     )
-    assert format_head(head(), FIELDS, Framing.CLOSE, ()) == b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
+    assert format_head(head(), Framing.CLOSE, b"") == common + b"\r\n"
+    assert b"\r\nX: y\r\n" in format_head(head(), Framing.CLOSE, b"X: y\r\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "keep_alive", "lines"),
+    [
+        ((), 75, b""),
+        ((b"close", b"x"), 75, b"Connection: close, x\r\n"),
+        ((b"keep-alive",), 75, b"Connection: keep-alive\r\nKeep-Alive: timeout=75\r\n"),
+        ((b"keep-alive",), 0.5, b"Connection: keep-alive\r\n"),
+        ((b"keep-alive",), math.inf, b"Connection: keep-alive\r\n"),
+    ],
+)
+def test_persistence_is_told(options: tuple[bytes, ...], keep_alive: float, lines: bytes) -> None:
+    assert format_persistence(options, keep_alive) == lines
 
 
 def test_a_status_without_a_phrase_keeps_its_space() -> None:
@@ -61,9 +79,4 @@ def test_a_status_without_a_phrase_keeps_its_space() -> None:
     ],
 )
 def test_chunks_are_never_empty_but_the_last(data: bytes, end: bool, sent: bytes) -> None:
-    assert format_content(data, Framing.CHUNKED, end=end) == sent
-
-
-def test_other_content_travels_as_it_is() -> None:
-    assert format_content(b"a", Framing.LENGTH, end=True) == b"a"
-    assert format_content(b"a", Framing.CLOSE, end=True) == b"a"
+    assert format_chunk(data, end=end) == sent

@@ -6,22 +6,11 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
+from tests.plain import PlainStream
 from trio_httpd import PeerGone, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
 from trio_httpd._wire.transport import Transport, close_now
 from trio_httpd.testing import MemoryStream, memory_streams
-
-
-class Counting(MemoryStream):
-    """Notes the size of each piece that is sent."""
-
-    def __init__(self, near: MemoryStream) -> None:
-        super().__init__(near._outgoing, near._incoming)
-        self.pieces: list[int] = []
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self.pieces.append(len(data))
-        await super().send_all(data)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +24,7 @@ class Counting(MemoryStream):
 async def test_pieces_are_as_small_as_the_progress_asked_for(
     progress: int, pieces: list[int], nursery: trio.Nursery
 ) -> None:
-    stream = Counting(memory_streams()[0])
+    stream = PlainStream(memory_streams()[0])
     watcher = DeadlineWatcher(Timeouts())
     await Transport(stream, watcher, nursery.start_soon, progress=progress).send(b"x" * 10_000)
     assert stream.pieces == pieces

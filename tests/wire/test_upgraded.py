@@ -13,6 +13,8 @@ from trio_httpd._wire.upgraded import UpgradedStream
 from trio_httpd.config import Timeouts
 from trio_httpd.testing import MisbehavingStream, memory_streams
 
+pytestmark = pytest.mark.usefixtures("any_stream")
+
 
 def upgraded(stream: trio.abc.Stream, nursery: trio.Nursery, early: bytes = b"") -> UpgradedStream:
     return UpgradedStream(Transport(stream, DeadlineWatcher(Timeouts()), nursery.start_soon), early)

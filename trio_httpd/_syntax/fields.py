@@ -7,6 +7,7 @@ to one character and back, so that nothing a peer sends is lost or fails to deco
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 """The characters of a token, for use inside a bytes character class (§5.6.2)."""
@@ -35,6 +36,20 @@ def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
     if not _VALUE.fullmatch(value):
         raise ValueError(f"not a value for the field {name}: {value!r}")
     return name.encode("ascii"), value.encode("latin-1")
+
+
+def format_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return fields as the lines of an HTTP/1 head (RFC 9112 §5)."""
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def split_fields(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the (name in lower case, value) pairs of well-formed field lines."""
+    pairs = []
+    for line in lines.splitlines():
+        name, _, value = line.partition(b":")
+        pairs.append((name.lower(), value.strip(b" \t")))
+    return pairs
 
 
 def split_list(value: str) -> list[str]:

@@ -40,11 +40,13 @@ class Expirable(Protocol):
 class DeadlineQueue:
     """All transports in one phase, in the order of their deadlines."""
 
-    __slots__ = ("_due", "_watcher", "name", "seconds")
+    __slots__ = ("_due", "_watcher", "is_finite", "name", "seconds")
 
     def __init__(self, name: str, seconds: float, watcher: DeadlineWatcher) -> None:
         self.name = name
         self.seconds = seconds
+        self.is_finite = seconds < math.inf
+        """Whether this phase has an end."""
         self._watcher = watcher
         self._due: OrderedDict[Expirable, float] = OrderedDict()
 
@@ -53,12 +55,13 @@ class DeadlineQueue:
 
     def enter(self, transport: Expirable) -> None:
         """Begin the phase for ``transport``, or begin it anew."""
-        if self.seconds == math.inf:
+        if not self.is_finite:
             return
-        when = trio.current_time() + self.seconds
+        when = self._watcher.clock.current_time() + self.seconds
         self._due[transport] = when
         self._due.move_to_end(transport)
-        self._watcher.wake_by(when)
+        if when < self._watcher.wakes_at:
+            self._watcher.wake_by(when)
 
     def leave(self, transport: Expirable) -> None:
         """End the phase for ``transport`` in time; not to be in it is fine."""
@@ -91,7 +94,8 @@ class DeadlineWatcher:
             self.send,
             self.handler,
         )
-        self._wake_at = math.inf
+        self.clock = trio.lowlevel.current_clock()
+        self.wakes_at = math.inf
         self._nap = trio.CancelScope()
         self._holders = 0
         self._started = False
@@ -115,16 +119,15 @@ class DeadlineWatcher:
             queue.leave(transport)
 
     def wake_by(self, when: float) -> None:
-        """Let the watcher wake no later than ``when``."""
-        if when < self._wake_at:
-            self._wake_at = self._nap.deadline = when
+        """Let the watcher wake at ``when``, which is earlier than it would."""
+        self.wakes_at = self._nap.deadline = when
 
     async def watch(self) -> None:
         """Expire what is due until nobody holds the watcher."""
         try:
             while self._holders:
-                self._wake_at = min(queue.earliest() for queue in self._queues)
-                with trio.CancelScope(deadline=self._wake_at) as self._nap:
+                self.wakes_at = min(queue.earliest() for queue in self._queues)
+                with trio.CancelScope(deadline=self.wakes_at) as self._nap:
                     await trio.sleep_forever()
                 now = trio.current_time()
                 for queue in self._queues:

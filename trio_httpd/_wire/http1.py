@@ -33,7 +33,7 @@ from .transport import Transport
 
 logger = logging.getLogger("trio_httpd.connection")
 
-_NO_REQUEST = RequestHead("GET", "/", "1.1", [])
+_NO_REQUEST = RequestHead("GET", "/", "1.1", b"")
 
 
 async def serve_http1(transport: Transport, service: Service) -> None:
@@ -89,8 +89,7 @@ class Http1Loop:
 
     async def serve_requests(self) -> None:
         """Serve requests until the transport is to be closed."""
-        deadlines = self._transport.deadlines
-        waiting = deadlines.connection_setup
+        waiting = self._transport.deadlines.connection_setup
         while True:
             try:
                 head = await self._next_head(waiting)
@@ -101,29 +100,36 @@ class Http1Loop:
             if head is None:
                 return
             lane = await self._exchange(head)
-            if not await self._may_go_on(lane):
+            if not self._may_go_on(lane):
                 return
-            waiting = deadlines.keep_alive
+            if not (self._codec.content_ended or await self._drain()):
+                return
+            waiting = self._transport.deadlines.keep_alive
 
     async def _next_head(self, waiting: DeadlineQueue) -> RequestHead | None:
         """Return the next head; None where the peer or the time ended before."""
         codec, transport = self._codec, self._transport
-        phase: DeadlineQueue | None = None
+        phase = waiting
+        if codec.has_unread:  # It was sent before its turn: has not been waited for.
+            if (head := codec.next_head()) is not None:
+                return head
+            phase = transport.deadlines.header if codec.head_begun else waiting
+        if codec.fed_all:
+            return None
+        phase.enter(transport)
         try:
-            while (head := codec.next_head()) is None:
-                if codec.fed_all:
-                    return None
+            while True:
+                codec.feed(await transport.receive(self._service.limits.receive_chunk))
+                if (head := codec.next_head()) is not None or codec.fed_all:
+                    return head if transport.expired is None else None
                 # From waiting to reading a head, and never back: a peer that begins
                 # and takes it back would have all the time in the world.
-                if phase is None or (phase is waiting and codec.head_begun):
-                    waiting.leave(transport)
-                    phase = transport.deadlines.header if codec.head_begun else waiting
+                if phase is waiting and codec.head_begun:
+                    phase.leave(transport)
+                    phase = transport.deadlines.header
                     phase.enter(transport)
-                await feed(codec, transport, self._service.limits.receive_chunk)
         finally:
-            if phase is not None:
-                phase.leave(transport)
-        return head if transport.expired is None else None
+            phase.leave(transport)
 
     async def _exchange(self, head: RequestHead) -> Http1Lane:
         """Let the handler answer one request; return the lane that it went through."""
@@ -132,13 +138,14 @@ class Http1Loop:
         last = self._served >= service.limits.requests_per_connection
         self._head = head
         lane = self._lane = Http1Lane(
-            transport, self._codec, service, head, closing=last or not head.keep_alive
+            transport, self._codec, service, head, last or not head.keep_alive
         )
         conn = self._conn = Connection(head, lane, service)
+        handling = transport.deadlines.handler
         try:
-            await dispatch(conn, self._handle, service)
+            await dispatch(conn, self._handle if handling.is_finite else service.handler, service)
         finally:
-            if transport.expired is not transport.deadlines.handler:  # Else see `part`.
+            if transport.expired is not handling:  # Else see `part`.
                 conn.retire()
                 self._conn = None
         return lane
@@ -152,12 +159,10 @@ class Http1Loop:
         finally:
             handling.leave(self._transport)
 
-    async def _may_go_on(self, lane: Http1Lane) -> bool:
+    def _may_go_on(self, lane: Http1Lane) -> bool:
         """Whether another request can be served, once unread content is out of the way."""
         transport = self._transport
-        if lane.closing or transport.broken or transport.receiving:
-            return False
-        return self._codec.content_ended or await self._drain()
+        return not (lane.closing or transport.broken or transport.receiving or transport.expired)
 
     async def _drain(self) -> bool:
         """Read what is left of the content; whether that ended, and soon enough."""
@@ -217,7 +222,5 @@ class Http1Loop:
     async def say(self, answer: Response) -> None:
         """Answer what was no request, as the last word here."""
         self._head = _NO_REQUEST
-        self._lane = Http1Lane(
-            self._transport, self._codec, self._service, _NO_REQUEST, closing=True
-        )
+        self._lane = Http1Lane(self._transport, self._codec, self._service, _NO_REQUEST, True)
         await Connection(_NO_REQUEST, self._lane, self._service).respond(answer)

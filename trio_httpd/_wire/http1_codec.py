@@ -1,26 +1,21 @@
 """The HTTP/1 codec: bytes in, heads and content out. Knows no stream and no trio.
 
-h11 reads every head, after the gate. Its place is `_read_head`: whatever else reads
-heads one day returns the same value from the same bytes, and nothing around it knows.
-Content is cut out of the buffer by the readers of `framing`.
+Here a head ends, and content begins; what a head says is read by `http1_heads`, and
+content is cut out of the buffer by the readers of `framing`.
 
     feed -> buffer -> next_head -> next_content ... -> (content_ended) -> next_head
 """
 
 from __future__ import annotations
 
-import re
-
-import h11
-
 from ..config import Limits
 from ..errors import PeerError
 from ..request import RequestHead
 from .framing import ChunkedReader, ContentReader, LengthReader
-from .gate import check_beginning, check_head
+from .gate import check_beginning
+from .http1_heads import read_ordinary, read_strictly
 
 _NO_CONTENT = LengthReader(0)
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
 class Http1Codec:
@@ -77,19 +72,23 @@ class Http1Codec:
         Raises:
             PeerError: it breaks a rule, or the peer's side ended within it.
         """
-        empty = _EMPTY_LINES.match(self._buffer, self._at)
-        self._at = empty.end() if empty else self._at
-        end = self._buffer.find(b"\r\n\r\n", max(self._at, self._checked - 3))
-        if end < 0:
+        buffer, at = self._buffer, self._at
+        while buffer.startswith(b"\r\n", at):
+            self._at = at = at + 2
+        end = buffer.find(b"\r\n\r\n", max(at, self._checked - 3) if self._checked else at) + 4
+        if end < 4:
             self._check_beginning()
             return None
-        raw = self._buffer[self._at : end + 4]
-        self._at = end + 4
-        check_head(raw, self._limits)
-        head = _read_head(raw)
-        self._content = self._reader_for(head)
+        self._at = end
+        head = read_ordinary(buffer, at, end, self._limits) or read_strictly(
+            buffer[at:end], self._limits
+        )
+        self._content = self._reader_for(head) if head.length != 0 else _NO_CONTENT
         self._let_go()
         return head
+
+    def _reader_for(self, head: RequestHead) -> ContentReader:
+        return ChunkedReader(self._limits) if head.length is None else LengthReader(head.length)
 
     def _check_beginning(self) -> None:
         self._let_go()
@@ -130,59 +129,3 @@ class Http1Codec:
         """Keep no memory of what has all been read."""
         if self._at == len(self._buffer):
             self._buffer, self._at, self._checked = b"", 0, 0
-
-    def _reader_for(self, head: RequestHead) -> ContentReader:
-        if head.length is None:
-            return ChunkedReader(self._limits)
-        return LengthReader(head.length) if head.length else _NO_CONTENT
-
-
-def _read_head(raw: bytes) -> RequestHead:
-    """Return the head that h11 reads in ``raw``.
-
-    Raises:
-        PeerError: h11 refuses it.
-    """
-    reader = h11.Connection(h11.SERVER, max_incomplete_event_size=len(raw))
-    reader.receive_data(raw)
-    try:
-        event = reader.next_event()
-    except h11.RemoteProtocolError as problem:
-        raise PeerError(problem.error_status_hint, "malformed request head") from problem
-    assert isinstance(event, h11.Request)
-    fields = list(event.headers)
-    facts: dict[bytes, bytes] = {}
-    for name, value in fields:
-        if name in _FACTS:
-            facts[name] = facts[name] + b"," + value if name in facts else value
-    return _head(event, fields, facts)
-
-
-def _head(
-    event: h11.Request, fields: list[tuple[bytes, bytes]], facts: dict[bytes, bytes]
-) -> RequestHead:
-    options = _tokens(facts.get(b"connection", b""))
-    http_1_0 = event.http_version == b"1.0"
-    keeps = b"keep-alive" in options if http_1_0 else True
-    chunked = b"transfer-encoding" in facts
-    return RequestHead(
-        method=event.method.decode("ascii"),
-        target=event.target.decode("ascii"),
-        http_version="1.0" if http_1_0 else "1.1",
-        fields=fields,
-        length=None if chunked else int(facts.get(b"content-length", 0)),
-        keep_alive=keeps and b"close" not in options,
-        asks_keep_alive=b"keep-alive" in options,
-        # An HTTP/1.0 expectation is ignored (RFC 9110 §10.1.1).
-        expectations=() if http_1_0 else _tokens(facts.get(b"expect", b"")),
-    )
-
-
-_FACTS = {b"connection", b"content-length", b"expect", b"transfer-encoding"}
-
-
-def _tokens(value: bytes) -> tuple[bytes, ...]:
-    """Return the elements of a list of tokens in lower case."""
-    if not value:
-        return ()
-    return tuple(token for part in value.lower().split(b",") if (token := part.strip(b" \t")))

@@ -12,17 +12,23 @@ Laws:
 
 from __future__ import annotations
 
-import math
-
 import trio
 
 from ..addresses import Address
-from ..errors import PeerError, PeerGone
+from ..errors import PeerError
+from ..lane import Unsent
 from ..request import RequestHead
 from ..response import Fields, ResponseHead
 from ..service import Service
 from .http1_codec import Http1Codec
-from .http1_writer import Framing, format_content, format_head, format_interim, framing_for
+from .http1_writer import (
+    Framing,
+    format_chunk,
+    format_head,
+    format_interim,
+    format_persistence,
+    framing_for,
+)
 from .progress import Progress
 from .transport import Transport
 from .upgraded import UpgradedStream
@@ -36,6 +42,7 @@ class Http1Lane:
 
     __slots__ = (
         "_codec",
+        "_ending",
         "_framing",
         "_head",
         "_interim",
@@ -45,6 +52,7 @@ class Http1Lane:
         "_service",
         "_transport",
         "closing",
+        "fairness",
         "upgraded",
     )
 
@@ -54,7 +62,6 @@ class Http1Lane:
         codec: Http1Codec,
         service: Service,
         head: RequestHead,
-        *,
         closing: bool,
     ) -> None:
         self._transport = transport
@@ -65,7 +72,9 @@ class Http1Lane:
         self._progress: Progress | None = None
         self._reading = False  # The handler has begun to read the content.
         self._opened = False  # The final head is on its way.
+        self._ending = False  # And so is the end.
         self._interim: trio.Event | None = None  # Set when one under way has gone out.
+        self.fairness = transport.fairness
         self.closing = closing
         """Whether no further request is served on the transport."""
         self.upgraded: UpgradedStream | None = None
@@ -80,6 +89,11 @@ class Http1Lane:
     def local_addr(self) -> Address | None:
         """See `Lane.local_addr`."""
         return self._transport.local_addr
+
+    @property
+    def prompt(self) -> bool:
+        """See `Lane.prompt`."""
+        return self._transport.prompt
 
     # Content.
 
@@ -127,50 +141,53 @@ class Http1Lane:
             self._interim = None
             gone.set()
 
-    async def send(self, head: ResponseHead | None, data: bytes, *, end: bool) -> None:
-        """See `Lane.send`."""
+    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
+        """See `Lane.send_nowait`."""
         opening = b"" if head is None else self._open_response(head, end=end)
+        if self._framing is Framing.CHUNKED:
+            data = format_chunk(data, end=end)
+        self._ending = end
         if self._interim is not None:  # Another task reads, and is just asking for more.
+            return opening + data
+        if rest := self._transport.send_nowait(opening + data):
+            return rest
+        if end:
+            self._transport.ends_content = False
+        return b""
+
+    async def send_rest(self, rest: Unsent) -> None:
+        """See `Lane.send_rest`."""
+        if self._interim is not None:
             try:
                 await self._interim.wait()
             except trio.Cancelled:
                 self._transport.broken = True  # The head counts as sent.
                 raise
-        content = format_content(data, self._framing, end=end)
-        if self._transport.broken:
-            raise PeerGone
-        if opening or content:
-            await self._transport.send(opening + content)
-        if end:
+        await self._transport.send_rest(rest)
+        if self._ending:
             self._transport.ends_content = False
 
     def _open_response(self, head: ResponseHead, *, end: bool) -> bytes:
-        self._framing = framing_for(head, self._head.http_version)
-        if self._framing is Framing.CLOSE:
+        framing = self._framing = framing_for(head, self._head.http_version)
+        if framing is Framing.CLOSE:
             self.closing = self._transport.ends_content = True
-        elif self._content_is_in_the_way(end=end):
+        elif not self._codec.content_ended and self._content_is_in_the_way(end=end):
             self.closing = True
         self._opened = True
-        options, fields = head.options, head.fields
+        if self.closing or self._head.asks_keep_alive or head.options:
+            return format_head(head, framing, self._persistence(head.options))
+        return format_head(head, framing)
+
+    def _persistence(self, options: tuple[bytes, ...]) -> bytes:
         if self.closing:
             options = (b"close", *options)
         elif self._head.asks_keep_alive:
             options = (b"keep-alive", *options)
-            fields = fields + self._persistence()
-        return format_head(head, fields, self._framing, options)
-
-    def _persistence(self) -> Fields:
-        """Return the field that says how long an idle transport is kept."""
-        seconds = self._service.timeouts.keep_alive
-        if seconds < 1 or seconds == math.inf:
-            return []
-        return [(b"Keep-Alive", b"timeout=%d" % seconds)]
+        return format_persistence(options, self._service.timeouts.keep_alive)
 
     def _content_is_in_the_way(self, *, end: bool) -> bool:
         """Whether content that nobody will read stands before the next request."""
         codec = self._codec
-        if codec.content_ended:
-            return False
         if self._head.expectations and not self._reading and not codec.has_unread:
             return True  # It may come or not: the peer was never told to go on.
         return (end or not self._reading) and codec.content_left > MOST_DRAINED

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
+from functools import cache
 
+from .._syntax.fields import format_fields
 from ..response import PHRASES, Fields, ResponseHead
 
 _STATUS_LINES = {
@@ -26,40 +29,47 @@ def framing_for(head: ResponseHead, http_version: str) -> Framing:
     return Framing.CHUNKED if http_version == "1.1" else Framing.CLOSE
 
 
-def format_head(
-    head: ResponseHead, fields: Fields, framing: Framing, options: tuple[bytes, ...]
-) -> bytes:
-    """Return a head as bytes; ``options`` are those of the ``Connection`` field."""
-    lines = [_status_line(head.status, head.reason), _format_fields(fields)]
+def format_head(head: ResponseHead, framing: Framing, persistence: bytes = b"") -> bytes:
+    """Return a head as bytes; ``persistence`` are lines of `format_persistence`."""
+    lines = _status_line(head.status, head.reason) + head.standing.lines
+    if persistence:
+        lines += persistence
+    if head.fields:
+        lines += format_fields(head.fields)
     if head.length is not None:
-        lines.append(b"Content-Length: %d\r\n" % head.length)
-    elif framing is Framing.CHUNKED:
-        lines.append(b"Transfer-Encoding: chunked\r\n")
-    if options:
-        lines.append(b"Connection: %b\r\n" % b", ".join(options))
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        return b"%bContent-Length: %d\r\n\r\n" % (lines, head.length)
+    if framing is Framing.CHUNKED:
+        return lines + b"Transfer-Encoding: chunked\r\n\r\n"
+    return lines + b"\r\n"
+
+
+@cache
+def format_persistence(options: tuple[bytes, ...], keep_alive: float) -> bytes:
+    """Return the lines that say what becomes of the transport.
+
+    Args:
+        options: those of the ``Connection`` field (RFC 9110 §7.6.1).
+        keep_alive: seconds for which an idle transport is kept, told beside the option
+            ``keep-alive``.
+    """
+    fields = [(b"Connection", b", ".join(options))] if options else []
+    if b"keep-alive" in options and 1 <= keep_alive < math.inf:
+        fields.append((b"Keep-Alive", b"timeout=%d" % keep_alive))
+    return format_fields(fields)
 
 
 def format_interim(status: int, fields: Fields) -> bytes:
     """Return the head of an interim response, or of a switch to another protocol."""
-    return b"%b%b\r\n" % (_status_line(status, b""), _format_fields(fields))
+    return b"%b%b\r\n" % (_status_line(status, b""), format_fields(fields))
 
 
-def format_content(data: bytes, framing: Framing, *, end: bool) -> bytes:
-    """Return content as it travels, with what ends it."""
-    if framing is not Framing.CHUNKED:
-        return data
+def format_chunk(data: bytes, *, end: bool) -> bytes:
+    """Return content as a chunk, with what ends all chunks (RFC 9112 §7.1)."""
     chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
     return chunk + b"0\r\n\r\n" if end else chunk
 
 
 def _status_line(status: int, reason: bytes) -> bytes:
-    known = _STATUS_LINES.get(status)
-    if known is not None and not reason:
-        return known
+    if not reason and status in _STATUS_LINES:
+        return _STATUS_LINES[status]
     return b"HTTP/1.1 %d %b\r\n" % (status, reason)
-
-
-def _format_fields(fields: Fields) -> bytes:
-    return b"".join([b"%b: %b\r\n" % field for field in fields])

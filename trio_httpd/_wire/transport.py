@@ -1,7 +1,8 @@
 """The transport: one stream, with its deadlines, its faults and its end.
 
 Any `trio.abc.Stream` in; bytes both ways, with every way of breaking told as
-`PeerGone`.
+`PeerGone`. What a stream can do beyond that interface is asked here, once: those of
+`sockets` send without waiting, and tell how much the peer has taken.
 
 Laws:
 1. A `send` that did not end well leaves the transport ``broken`` for sending: part of
@@ -16,21 +17,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
-import struct
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import trio
 
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
+from ..fairness import Fairness
+from ..sockets import reset_on_close
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 
 logger = logging.getLogger("trio_httpd.connection")
 
 _LARGEST_PIECE = 64 * 1024
 _SMALLEST_PIECE = 1024
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 @runtime_checkable
@@ -39,6 +40,19 @@ class Abortable(Protocol):
 
     def abort(self) -> None:
         """Close without waiting, so that the far end sees a reset."""
+
+
+class PromptStream(Protocol):
+    """A stream that sends without waiting, as far as it can."""
+
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Send what there is room for, and return how much that was."""
+
+    def untaken(self) -> int:
+        """Return how many bytes were sent that the far end has not taken."""
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room."""
 
 
 async def close_now(stream: trio.abc.Stream) -> None:
@@ -56,13 +70,18 @@ class Transport:
     """A stream that is being served."""
 
     __slots__ = (
-        "_piece",
+        "_given",
+        "_progress",
+        "_prompt",
         "_spawn",
+        "_untaken",
         "broken",
         "deadlines",
         "ended",
         "ends_content",
         "expired",
+        "fairness",
+        "prompt",
         "receiving",
         "remote_addr",
         "scope",
@@ -82,9 +101,13 @@ class Transport:
         """The far end, None where unknown; kept, as a socket forgets it when reset."""
         self.deadlines = deadlines
         self._spawn = spawn
-        # How much of a piece the peer has taken cannot be seen from here, so a piece
-        # is as small as the progress that is asked of the peer in one period.
-        self._piece = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, progress))
+        self._progress = progress
+        prompt = hasattr(stream, "send_nowait") and hasattr(stream, "untaken")
+        self._prompt = cast("PromptStream", stream) if prompt else None
+        self.prompt = prompt
+        """Whether `send_nowait` sends anything, and may be called by anybody."""
+        self._given = self._untaken = 0  # In this period of sending; at its beginning.
+        self.fairness = Fairness()
         self.receiving = False
         self.broken = self.ended = False
         self.ends_content = False
@@ -109,26 +132,80 @@ class Transport:
         if self.receiving:
             raise trio.BusyResourceError("another task is receiving from this transport")
         self.receiving = True
+        self.fairness.waited()  # Streams execute a checkpoint whenever they receive.
         try:
             return bytes(await self.stream.receive_some(max_bytes))
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+        except _GONE as problem:
             self.broken = True
             raise PeerGone from problem
         finally:
             self.receiving = False
 
     async def send(self, data: bytes) -> None:
-        """Send ``data`` in pieces, each of which the peer must take in time.
+        """Send ``data``: `send_nowait`, and `send_rest` if need be."""
+        if rest := self.send_nowait(data):
+            await self.send_rest(rest)
+
+    def send_nowait(self, data: bytes) -> bytes | memoryview:
+        """Send what goes out at once, and return the rest, for `send_rest`.
+
+        Raises:
+            PeerGone: the transport is broken.
+        """
+        if self.broken:
+            raise PeerGone
+        if self._prompt is None or not data:
+            return data
+        try:
+            sent = self._prompt.send_nowait(data)
+        except _GONE as problem:
+            self.broken = True
+            raise PeerGone from problem
+        return b"" if sent == len(data) else memoryview(data)[sent:]
+
+    async def send_rest(self, rest: bytes | memoryview) -> None:
+        """Send ``rest``; the peer must take `Limits.progress` of it in each period.
 
         Raises:
             PeerGone: the transport is broken, or the peer took too little and the
                 transport has been reset.
         """
-        queue = self.deadlines.send
+        if self._prompt is None:
+            await self._send_in_pieces(rest)
+            return
+        self.broken = True  # Until it has gone out whole.
+        self._given, self._untaken = 0, self._prompt.untaken()
+        self.deadlines.send.enter(self)
         try:
-            for start in range(0, len(data), self._piece):
+            while rest:
+                await self._prompt.wait_send_all_might_not_block()
+                sent = self._prompt.send_nowait(rest)
+                self._given += sent
+                rest = rest[sent:]
+        except _GONE as problem:
+            raise PeerGone from problem
+        finally:
+            self.deadlines.send.leave(self)
+        self.broken = self.ended
+
+    def _peer_takes_enough(self) -> bool:
+        """Whether the peer took what it had to in this period; the next one begins."""
+        if self._prompt is None:
+            return False
+        untaken = self._prompt.untaken()
+        taken = self._untaken + self._given - untaken
+        self._given, self._untaken = 0, untaken
+        return taken >= max(1, self._progress)
+
+    async def _send_in_pieces(self, data: bytes | memoryview) -> None:
+        """Send ``data`` where all that can be seen is when a piece has been taken."""
+        queue = self.deadlines.send
+        # So a piece is as small as the progress that is asked of the peer.
+        size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, self._progress))
+        try:
+            for start in range(0, len(data), size):
                 queue.enter(self)
-                await self.send_all(memoryview(data)[start : start + self._piece])
+                await self.send_all(memoryview(data)[start : start + size])
         finally:
             queue.leave(self)
 
@@ -143,17 +220,21 @@ class Transport:
         self.broken = True  # Until it has gone out whole.
         try:
             await self.stream.send_all(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+        except _GONE as problem:
             raise PeerGone from problem
         self.broken = self.ended
 
     def expire(self, phase: DeadlineQueue) -> None:
         """End the phase that ran out of time."""
-        self.expired = phase
-        if phase is self.deadlines.send:
-            self.abort()
-        else:
+        if phase is not self.deadlines.send:
+            self.expired = phase
+            self.prompt = False  # Who is cancelled is to notice.
             self.scope.cancel()
+        elif self._peer_takes_enough():
+            phase.enter(self)
+        else:
+            self.expired = phase
+            self.abort()
 
     def abort(self) -> None:
         """Reset the transport now: what was not sent is dropped.
@@ -169,7 +250,7 @@ class Transport:
                 logger.error("a stream cannot be reset", exc_info=problem)
         elif sock is not None:
             with contextlib.suppress(OSError):  # It was closed or reset before.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                reset_on_close(sock)
         self._end()
 
     def end(self) -> None:
@@ -190,7 +271,7 @@ class Transport:
         self.deadlines.send.enter(self)
         try:
             await self.stream.aclose()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except _GONE:
             pass
         finally:
             self.deadlines.send.leave(self)
@@ -210,7 +291,7 @@ class Transport:
         if isinstance(self.stream, trio.abc.HalfCloseableStream):
             try:
                 await self.stream.send_eof()
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+            except _GONE as problem:
                 raise PeerGone from problem
 
     def _end(self) -> None:

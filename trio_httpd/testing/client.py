@@ -145,11 +145,11 @@ class Client:
             self.leave()
         raw, protocol = self.raw, self._protocol
         request = h11.Request(method=method, target=target, headers=_complete(headers, body))
-        opening = protocol.send(request)
+        sending = _Sending(raw, protocol, protocol.send(request), body)
         failure: Exception | None = None
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_send, raw, protocol, opening, body)
+                nursery.start_soon(sending.run)
                 try:
                     response = await self._receive_head()
                     async with aclosing(response):
@@ -160,7 +160,7 @@ class Client:
             if failure is not None:
                 raise failure
         finally:
-            self._next_cycle()
+            self._next_cycle(all_sent=sending.done)
 
     def leave(self) -> None:
         """Close the current connection, without a word."""
@@ -188,10 +188,9 @@ class Client:
                 self._protocol.receive_data(b"")
         return event  # type: ignore[return-value]
 
-    def _next_cycle(self) -> None:
+    def _next_cycle(self, *, all_sent: bool) -> None:
         """Keep the connection where both sides let us."""
-        states = self._protocol.states
-        if states[h11.CLIENT] is states[h11.SERVER] is h11.DONE:
+        if all_sent and self._protocol.their_state is h11.DONE:
             self._protocol.start_next_cycle()
         else:
             self.leave()
@@ -214,15 +213,30 @@ def _encode(body: bytes | str) -> bytes:
     return body.encode() if isinstance(body, str) else body
 
 
-async def _send(raw: Raw, protocol: h11.Connection, opening: bytes, body: Body) -> None:
-    """Send a request, until it is out or nobody takes it any more."""
-    try:
-        await raw.say(opening)
+class _Sending:
+    """A request on its way; what is there whole goes in one piece."""
+
+    def __init__(self, raw: Raw, protocol: h11.Connection, opening: bytes, body: Body) -> None:
+        self._raw = raw
+        self._protocol = protocol
+        self._chunks: AsyncIterable[bytes] | None = None
+        self._opening = opening
         if isinstance(body, bytes | str):
-            await raw.say(protocol.send(h11.Data(data=_encode(body))) if body else b"")
+            data = protocol.send(h11.Data(data=_encode(body))) if body else b""
+            self._opening += data + protocol.send(h11.EndOfMessage())
         else:
-            async for chunk in body:
-                await raw.say(protocol.send(h11.Data(data=chunk)))
-        await raw.say(protocol.send(h11.EndOfMessage()))
-    except trio.BrokenResourceError:
-        pass  # The response says why.
+            self._chunks = body
+        self.done = False
+
+    async def run(self) -> None:
+        """Send the request, until it is out or nobody takes it any more."""
+        raw, protocol = self._raw, self._protocol
+        try:
+            await raw.say(self._opening)
+            if self._chunks is not None:
+                async for chunk in self._chunks:
+                    await raw.say(protocol.send(h11.Data(data=chunk)))
+                await raw.say(protocol.send(h11.EndOfMessage()))
+            self.done = True
+        except trio.BrokenResourceError:
+            pass  # The response says why.

@@ -105,6 +105,15 @@ class MemoryStream(trio.abc.HalfCloseableStream):
                 self._require_sendable()
                 view = view[self._outgoing.put(view) :]
 
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        """Send as much of ``data`` as there is room for, and return how much that was."""
+        self._require_sendable()
+        return self._outgoing.put(memoryview(data))
+
+    def untaken(self) -> int:
+        """Return how many bytes were sent that the other end has not received."""
+        return len(self._outgoing.data)
+
     async def wait_send_all_might_not_block(self) -> None:
         """Wait for room, or for the other end to be closed."""
         with self._sending:

@@ -1,0 +1,174 @@
+"""Sockets: TCP and Unix sockets as trio streams that need not wait to send.
+
+`trio.SocketStream` executes a checkpoint for each call, though most of what a server
+sends is taken by the system at once. Here `send_nowait` gives the system what it has
+room for, and nobody waits who need not. All else keeps trio's rules for streams.
+
+Laws:
+1. Only public calls of `trio.lowlevel` and of a non-blocking socket are made.
+2. Whoever waits here when the stream is closed is told by `trio.ClosedResourceError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import socket
+import struct
+import sys
+import termios
+from collections.abc import Awaitable, Callable
+
+import trio
+from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
+
+_LARGEST_READ = 64 * 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_TELLS_UNTAKEN = sys.platform == "linux"
+
+
+def reset_on_close(sock: socket.socket | trio.socket.SocketType) -> None:
+    """Let closing ``sock`` drop what was not sent, and show the peer a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+
+
+class SocketStream(trio.abc.HalfCloseableStream):
+    """A connected stream socket.
+
+    Args:
+        sock: a stream socket of the standard library; owned from now on.
+    """
+
+    __slots__ = ("_ended", "_sending", "_tcp", "socket")
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
+        if self._tcp:
+            with contextlib.suppress(OSError):  # Some systems refuse it after a reset.
+                # A response's last bytes wait for no acknowledgement.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = sock
+        """The socket itself, for its address and options."""
+        self._sending = False
+        self._ended = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Return what arrives next, b"" at the end."""
+        if max_bytes is None:
+            max_bytes = _LARGEST_READ
+        elif max_bytes < 1:
+            raise ValueError("max_bytes must be at least 1")
+        sock = self.socket
+        while True:
+            # Waiting is a checkpoint, and it costs no more than one: so first of all.
+            await self._wait_for(wait_readable)
+            try:
+                return sock.recv(max_bytes)
+            except BlockingIOError:
+                continue
+            except OSError as problem:
+                raise _told(problem) from problem
+
+    def send_nowait(self, data: bytes | bytearray | memoryview) -> int:
+        """Send as much of ``data`` as the system takes now; return how much it took.
+
+        Raises:
+            trio.BrokenResourceError: the peer has reset the connection.
+            trio.ClosedResourceError: this stream was closed.
+        """
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as problem:
+            raise _told(problem) from problem
+
+    def untaken(self) -> int:
+        """Return how many bytes were sent that the peer has not taken yet.
+
+        0 where that is not known: anywhere but on TCP on Linux.
+        """
+        if not (_TELLS_UNTAKEN and self._tcp and self.socket.fileno() >= 0):
+            return 0
+        answer = fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4)  # SIOCOUTQ, tcp(7).
+        return int.from_bytes(answer, sys.byteorder)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of ``data``."""
+        self._begin_sending()
+        try:
+            await checkpoint()
+            if self._ended:
+                raise trio.ClosedResourceError("this side was ended")
+            with memoryview(data).cast("B") as view:
+                sent = self.send_nowait(view) if view else 0
+                while sent < len(view):
+                    await wait_writable(self.socket)
+                    with view[sent:] as rest:
+                        sent += self.send_nowait(rest)
+        finally:
+            self._sending = False
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the system takes something."""
+        self._begin_sending()
+        try:
+            await self._wait_for(wait_writable)
+        finally:
+            self._sending = False
+
+    async def send_eof(self) -> None:
+        """End our side; the peer's stays open."""
+        self._begin_sending()
+        try:
+            await checkpoint()
+            self._require_open()
+            if not self._ended:
+                self._ended = True
+                self.socket.shutdown(socket.SHUT_WR)
+        except OSError as problem:
+            raise _told(problem) from problem
+        finally:
+            self._sending = False
+
+    def abort(self) -> None:
+        """Close at once; the peer is shown a reset, and what was not sent is dropped."""
+        if self.socket.fileno() >= 0:
+            if self._tcp:
+                reset_on_close(self.socket)
+            self._close()
+
+    async def aclose(self) -> None:
+        """Close."""
+        if self.socket.fileno() >= 0:
+            self._close()
+        await checkpoint()
+
+    def _close(self) -> None:
+        notify_closing(self.socket)
+        self.socket.close()
+
+    def _begin_sending(self) -> None:
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
+        self._sending = True
+
+    async def _wait_for(self, wait: Callable[[socket.socket], Awaitable[None]]) -> None:
+        if self.socket.fileno() >= 0:
+            await wait(self.socket)
+        else:
+            await checkpoint()
+            self._require_open()
+
+    def _require_open(self) -> None:
+        if self.socket.fileno() < 0:
+            raise trio.ClosedResourceError("this stream was closed")
+
+
+def _told(problem: OSError) -> trio.BrokenResourceError | trio.ClosedResourceError:
+    """Return ``problem`` as streams of trio tell it."""
+    if problem.errno == errno.EBADF:
+        return trio.ClosedResourceError("this stream was closed")
+    return trio.BrokenResourceError(f"socket connection broken: {problem.strerror}")
