@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from statistics import median
 
 from .crowd import Crowd, crowd, room_for
 from .load import Measure, Running, running
@@ -15,9 +16,9 @@ from .rounds import (
     can_load,
     complaints_of,
     in_turn,
-    median_micros,
     print_complaints,
     print_setting,
+    ratio,
     those_present,
 )
 from .scenarios import SCENARIOS
@@ -66,7 +67,6 @@ def _leavers(crowds: Mapping[str, Crowd], count: int) -> list[str]:
 def _print_table(names: Sequence[str], by_name: Mapping[str, Sequence[Measure]]) -> None:
     print(f"\n{_TITLES}\n{'-' * len(_TITLES)}")
     for name in names:
-        alone = median_micros(by_name[name][1:])
-        crowded = median_micros(by_name[f"{name}, crowded"][1:])
-        ratio = f"{crowded / alone:.2f}"
-        print(_ROW.format(name, f"{alone:.1f}", f"{crowded:.1f}", ratio))
+        alone, crowded = by_name[name][1:], by_name[f"{name}, crowded"][1:]
+        micros = [f"{median(m.micros for m in measures):.1f}" for measures in (alone, crowded)]
+        print(_ROW.format(name, *micros, ratio(crowded, alone)))

@@ -139,7 +139,8 @@ def _with_lifespan(application: Application) -> Application:
 
     async def outer(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
-            return await application(scope, receive, send)
+            await application(scope, receive, send)
+            return
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()

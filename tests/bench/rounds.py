@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from statistics import median
 
@@ -77,24 +77,25 @@ def in_turn(servers: Mapping[str, Running], rounds: int, seconds: int) -> dict[s
 
 
 def _print_table(by_name: Mapping[str, Sequence[Measure]]) -> None:
-    costs = {name: median_micros(measures) for name, measures in by_name.items()}
     print(f"{_TITLES}\n{'-' * len(_TITLES)}")
     for name, measures in by_name.items():
         micros = [m.micros for m in measures]
         spread = f"{min(micros):.1f} - {max(micros):.1f}"
         rate = f"{median(m.rate for m in measures):.0f}"
-        ratios = _ratio(costs, name, FLOOR), _ratio(costs, name, PEER)
-        print(_ROW.format(name, f"{costs[name]:.1f}", spread, rate, *ratios))
+        ratios = [ratio(measures, by_name.get(other, ())) for other in (FLOOR, PEER)]
+        print(_ROW.format(name, f"{median(micros):.1f}", spread, rate, *ratios))
     sys.stdout.flush()
 
 
-def median_micros(measures: Iterable[Measure]) -> float:
-    """Return what a request costs in µs."""
-    return median(m.micros for m in measures)
+def ratio(measures: Sequence[Measure], others: Sequence[Measure]) -> str:
+    """Return what a request costs here to what it costs there, "-" where there is none.
 
-
-def _ratio(costs: dict[str, float], name: str, other: str) -> str:
-    return f"{costs[name] / costs[other]:.2f}" if other in costs else "-"
+    Only measures of the same round are compared: the machine was the same for both.
+    """
+    if not others:
+        return "-"
+    pairs = zip(measures, others, strict=True)
+    return f"{median(one.micros / other.micros for one, other in pairs):.2f}"
 
 
 def complaints_of(by_name: Mapping[str, Sequence[Measure]], title: str) -> list[str]:
