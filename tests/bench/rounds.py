@@ -17,7 +17,7 @@ from .scenarios import Scenario
 from .servers import FLOOR, PEER, PROGRAMS
 
 _WARM_UP = 1
-_ROW = "{:<20} {:>8} {:>15} {:>9} {:>10} {:>10}"
+_ROW = "{:<20} {:>8} {:>17} {:>9} {:>10} {:>10}"
 _TITLES = _ROW.format("server", "µs CPU", "min - max", "req/s", "/ sockets", "/ uvicorn")
 
 
