@@ -1,8 +1,13 @@
 """The command line of the benchmarks.
 
 python -m tests.bench              servers beside each other, under load
+python -m tests.bench --crowd      the same while 10,000 others hold a connection
+python -m tests.bench --idle       the memory of an idle connection
 python -m tests.bench --pieces     what the parts of a request cost
 python -m tests.bench --profile    which functions take the time
+
+Every number is of the server's process and its children, on a core of their own. All
+scenarios take some six minutes; --scenario hello alone takes one and a half.
 """
 
 from __future__ import annotations
@@ -10,22 +15,38 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .crowded import compare_crowded
 from .hotspots import print_hotspots
+from .idle import print_idle
+from .leash import end_on_termination
 from .pieces import print_pieces
 from .rounds import compare
-from .servers import PROGRAMS
+from .scenarios import SCENARIOS
+from .servers import OURS, PEER, PROGRAMS
 
 
 def main() -> int:
     """Run what the arguments ask for; return the exit status."""
-    arguments = _parser().parse_args()
+    end_on_termination()
+    try:
+        return _run(_parser().parse_args())
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    length = {"rounds": arguments.rounds, "seconds": arguments.seconds}
     if arguments.pieces:
         print_pieces()
     elif arguments.profile:
         print_hotspots(arguments.requests)
+    elif arguments.idle:
+        return print_idle(arguments.only or list(PROGRAMS))
+    elif arguments.crowd:
+        return compare_crowded(arguments.only or [OURS, PEER], **length)
     else:
-        names = arguments.only or list(PROGRAMS)
-        return compare(names, rounds=arguments.rounds, seconds=arguments.seconds)
+        scenarios = [SCENARIOS[name] for name in arguments.scenario or SCENARIOS]
+        return compare(arguments.only or list(PROGRAMS), scenarios, **length)
     return 0
 
 
@@ -36,12 +57,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--crowd", action="store_true", help="load servers that hold a crowd")
+    mode.add_argument("--idle", action="store_true", help="weigh idle connections")
     mode.add_argument("--pieces", action="store_true", help="time the parts of a request")
     mode.add_argument("--profile", action="store_true", help="profile whole requests")
     parser.add_argument("--rounds", type=_positive, default=5, help="of each server (%(default)s)")
     parser.add_argument("--seconds", type=_positive, default=2, help="of a round (%(default)s)")
     parser.add_argument(
-        "--only", action="append", choices=list(PROGRAMS), help="this server; may be repeated"
+        "--scenario",
+        action="append",
+        choices=list(SCENARIOS),
+        help="what is asked under load; may be repeated (all, one after the other)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(PROGRAMS),
+        help=f"this server; may be repeated (all; with --crowd {OURS} and {PEER})",
     )
     parser.add_argument(
         "--requests", type=_positive, default=20_000, help="to profile (%(default)s)"

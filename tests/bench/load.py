@@ -11,18 +11,20 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from .servers import CONTENT, HOST
+from .leash import on_core, started
+from .scenarios import Scenario, wrk_script
+from .work import HOST
 
 _CONNECTIONS = 32
 _TICKS = os.sysconf("SC_CLK_TCK")
-_READY_WITHIN = 10.0
+_READY_WITHIN = 20.0
 
 _COUNT = re.compile(r"^\s*([0-9]+) requests in ", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec:\s*([0-9.]+)", re.MULTILINE)
@@ -31,9 +33,10 @@ _COMPLAINT = re.compile(r"^\s*((?:Socket errors|Non-2xx).*)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers."""
+    """A server that answers as its scenario asks."""
 
     name: str
+    scenario: Scenario
     port: int
     pid: int
 
@@ -67,43 +70,29 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def _on_core(core: int) -> Iterator[None]:
-    """Start on ``core`` what is started inside: children inherit it, threads and all."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-@contextmanager
-def running(name: str) -> Iterator[Running]:
-    """Run the server called ``name``, from its first answer on, inside the block.
+def running(name: str, scenario: Scenario) -> Iterator[Running]:
+    """Run the server called ``name``, from its first right answer on, inside the block.
 
     Raises:
         RuntimeError: it did not answer in time, or not as it should.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "tests.bench.servers", name, str(port)]
-    with _on_core(cores()[0]):
-        process = subprocess.Popen(command)
-    try:
-        _wait_for_answer(name, port, process)
-        yield Running(name, port, process.pid)
-    finally:
-        process.kill()
-        process.wait()
+    arguments = [name, str(port), scenario.name, "--leash"]
+    with started("tests.bench.servers", arguments, core=cores()[0]) as process:
+        _wait_for_answer(name, port, scenario, process)
+        yield Running(name, scenario, port, process.pid)
 
 
 def measure(server: Running, seconds: int) -> Measure:
-    """Load ``server`` for so many seconds."""
+    """Load ``server`` with the requests of its scenario for so many seconds."""
     url = f"http://{HOST}:{server.port}/"
-    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", url]
-    before = _cpu_seconds(server.pid)
-    with _on_core(cores()[1]):
+    with NamedTemporaryFile("w", suffix=".lua") as script, on_core(cores()[1]):
+        script.write(wrk_script(server.scenario.request))
+        script.flush()
+        command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "-s", script.name, url]
+        before = _cpu_seconds(server.pid)
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return parse_measure(said, _cpu_seconds(server.pid) - before)
+        return parse_measure(said, _cpu_seconds(server.pid) - before)
 
 
 def parse_measure(said: str, cpu: float) -> Measure:
@@ -123,36 +112,50 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_for_answer(name: str, port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_answer(
+    name: str, port: int, scenario: Scenario, process: subprocess.Popen[bytes]
+) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            answer = _ask(port)
+            with socket.create_connection((HOST, port), timeout=1) as sock:
+                status, content = ask(sock, scenario.request)
         except (OSError, http.client.HTTPException):
             time.sleep(0.05)
             continue
-        if answer != (200, CONTENT):
-            raise RuntimeError(f"{name} answers {answer!r}")
+        if (status, content) != (200, scenario.work.answer):
+            raise RuntimeError(f"{name} answers {status}, {len(content)} bytes: {content[:80]!r}")
         return
     raise RuntimeError(f"{name} does not answer")
 
 
-def _ask(port: int) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(HOST, port, timeout=1)
-    try:
-        connection.request("GET", "/")
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+def ask(sock: socket.socket, request: bytes) -> tuple[int, bytes]:
+    """Send a request and return the status and the content of the answer.
+
+    Raises:
+        OSError: the transport broke.
+        http.client.HTTPException: that was no answer.
+    """
+    sock.sendall(request)
+    response = http.client.HTTPResponse(sock)
+    response.begin()
+    return response.status, response.read()
 
 
 def _cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process, of its threads, and of its children."""
-    process = Path("/proc", str(pid))
+    return sum(_own_cpu_seconds(member) for member in family(pid))
+
+
+def _own_cpu_seconds(pid: int) -> float:
     # The name, in parentheses, may hold anything: the fields after it are counted.
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    spent = sum(map(int, fields[11:15])) / _TICKS  # utime, stime, and of dead children.
-    children = process / "task" / str(pid) / "children"
-    living = children.read_text().split() if children.exists() else []
-    return spent + sum(_cpu_seconds(int(child)) for child in living)
+    fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS  # utime, stime, and of dead children.
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it, of those alive."""
+    # A child belongs to the thread that started it, which need not be the first.
+    threads = Path("/proc", str(pid), "task").glob("*/children")
+    children = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [pid, *(member for child in children for member in family(child))]

@@ -1,31 +1,28 @@
-"""The servers: programs that answer every request with the same 13 bytes.
+"""The servers: programs that do the same work for every request, whatever it asks.
 
 ``python -m tests.bench.servers NAME PORT`` runs one on the loopback interface until it
 is killed. The two floors know no HTTP; they show what trio itself costs. All answers
-carry the same fields, so that all write about as many bytes.
+carry about the same fields, so that all write about as many bytes.
 """
 
 from __future__ import annotations
 
-import importlib
+import argparse
 import importlib.util
 import socket
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import trio
 
 import trio_httpd
 
-HOST = "127.0.0.1"
-CONTENT = b"Hello, world!"
-_ANSWER = (
-    b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: floor\r\n"
-    b"Content-Length: %d\r\n\r\n%b" % (len(CONTENT), CONTENT)
-)
+from .leash import die_with_parent
+from .peers import PATIENCE, run_aiohttp, run_granian, run_hypercorn, run_uvicorn
+from .work import HELLO, HOST, WORKS, Work
+
+CONTENT = HELLO.answer
 _LARGEST_READ = 64 * 1024
 
 
@@ -33,7 +30,7 @@ _LARGEST_READ = 64 * 1024
 class Program:
     """A server that can be run: by which function, and what must be installed for it."""
 
-    run: Callable[[int], None]
+    run: Callable[[int, Work], None]
     needs: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
@@ -49,92 +46,131 @@ async def hello(conn: trio_httpd.Connection) -> None:
     await conn.send(CONTENT)
 
 
-def run_ours(port: int) -> None:
-    """Serve as a user would, with every option left alone."""
-    trio.run(trio_httpd.serve, hello, port)
+def run_ours(port: int, work: Work) -> None:
+    """Serve as a user would, with every option left alone but the patience."""
+    timeouts = trio_httpd.Timeouts(keep_alive=PATIENCE)
+    trio.run(partial(trio_httpd.serve, _handler(work), port, timeouts=timeouts))
+
+
+def _handler(work: Work) -> trio_httpd.Handler:
+    if work == HELLO:
+        return hello
+
+    async def answer(conn: trio_httpd.Connection) -> bytes:
+        if work.reads:
+            assert len(await conn.read_body()) == work.reads
+        return work.answer
+
+    return answer
 
 
 # Bare trio.
 
 
-def run_sockets(port: int) -> None:
-    """Serve non-blocking sockets, with nothing of trio but `wait_readable`."""
-    trio.run(_serve_sockets, port)
+def _canned(content: bytes) -> bytes:
+    """Return a whole response."""
+    return (
+        b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: floor\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
+    )
 
 
-async def _serve_sockets(port: int) -> None:
-    with socket.create_server((HOST, port)) as listener:
+def run_sockets(port: int, work: Work) -> None:
+    """Serve non-blocking sockets, with nothing of trio but its waiting for them."""
+    trio.run(_serve_sockets, port, work)
+
+
+async def _serve_sockets(port: int, work: Work) -> None:
+    answer = _canned(work.answer)
+    with socket.create_server((HOST, port), backlog=1024) as listener:
         listener.setblocking(False)
         async with trio.open_nursery() as nursery:
             while True:
                 await trio.lowlevel.wait_readable(listener)
                 accepted, _ = listener.accept()
-                nursery.start_soon(_answer_socket, accepted)
+                nursery.start_soon(_answer_socket, accepted, answer, work.whole)
 
 
-async def _answer_socket(sock: socket.socket) -> None:
+async def _answer_socket(sock: socket.socket, answer: bytes, whole: int) -> None:
     with sock:
         sock.setblocking(False)
+        missing = whole
         try:
             while True:
                 await trio.lowlevel.wait_readable(sock)
-                if not sock.recv(_LARGEST_READ):
+                if not (data := sock.recv(_LARGEST_READ)):
                     return
-                sock.send(_ANSWER)
+                missing -= len(data)
+                if missing <= 0:
+                    missing = whole
+                    if (sent := sock.send(answer)) < len(answer):
+                        await _send_rest(sock, memoryview(answer)[sent:])
         except ConnectionError:
             pass  # The peer has left.
 
 
-def run_streams(port: int) -> None:
+async def _send_rest(sock: socket.socket, rest: memoryview) -> None:
+    while rest:
+        await trio.lowlevel.wait_writable(sock)
+        rest = rest[sock.send(rest) :]
+
+
+def run_streams(port: int, work: Work) -> None:
     """Serve the streams of `trio.serve_tcp`."""
-    trio.run(partial(trio.serve_tcp, _answer_stream, port, host=HOST))
+    handler = partial(_answer_stream, answer=_canned(work.answer), whole=work.whole)
+    trio.run(partial(trio.serve_tcp, handler, port, host=HOST))
 
 
-async def _answer_stream(stream: trio.SocketStream) -> None:
+async def _answer_stream(stream: trio.SocketStream, *, answer: bytes, whole: int) -> None:
+    missing = whole
     try:
-        while await stream.receive_some(_LARGEST_READ):
-            await stream.send_all(_ANSWER)
+        while data := await stream.receive_some(_LARGEST_READ):
+            missing -= len(data)
+            if missing <= 0:
+                missing = whole
+                await stream.send_all(answer)
     except trio.BrokenResourceError:
         pass  # The peer has left.
 
 
-# Peers.
-
-
-def run_uvicorn(port: int, *, loop: str, http: str) -> None:
-    """Serve an ASGI application, with nothing logged for a request."""
-    uvicorn: Any = importlib.import_module("uvicorn")  # It may be absent.
-    options = {"lifespan": "off", "ws": "none", "access_log": False, "log_level": "warning"}
-    uvicorn.run(_asgi_hello, host=HOST, port=port, loop=loop, http=http, **options)
-
-
-async def _asgi_hello(
-    scope: dict[str, Any], receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]
-) -> None:
-    assert scope["type"] == "http"
-    headers = [(b"content-length", b"%d" % len(CONTENT))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": CONTENT})
-
-
 OURS = "trio_httpd"
-FLOOR = "trio-streams"
+FLOOR = "trio-sockets"
 PEER = "uvicorn-httptools"
 
 PROGRAMS = {
     OURS: Program(run_ours),
-    "trio-sockets": Program(run_sockets),
-    FLOOR: Program(run_streams),
+    FLOOR: Program(run_sockets),
+    "trio-streams": Program(run_streams),
     PEER: Program(
         partial(run_uvicorn, loop="uvloop", http="httptools"),
         needs=("uvicorn", "uvloop", "httptools"),
     ),
+    "granian": Program(run_granian, needs=("granian", "uvloop")),
+    "aiohttp": Program(run_aiohttp, needs=("aiohttp", "uvloop")),
     "uvicorn-h11": Program(
         partial(run_uvicorn, loop="asyncio", http="h11"),
         needs=("uvicorn", "h11"),
     ),
+    "hypercorn-trio": Program(run_hypercorn, needs=("hypercorn",)),
 }
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.servers")
+    parser.add_argument("name", choices=list(PROGRAMS))
+    parser.add_argument("port", type=int)
+    parser.add_argument("scenario", nargs="?", choices=list(WORKS), default="hello")
+    parser.add_argument("--leash", action="store_true", help="end with the parent process")
+    return parser
+
+
+def main() -> None:
+    """Run the server that the arguments name, until it is killed."""
+    arguments = _parser().parse_args()
+    if arguments.leash:
+        die_with_parent()
+    PROGRAMS[arguments.name].run(arguments.port, WORKS[arguments.scenario])
+
+
 if __name__ == "__main__":
-    PROGRAMS[sys.argv[1]].run(int(sys.argv[2]))
+    main()
