@@ -92,6 +92,7 @@ async def tell(*what: object) -> None:
         ({"timeouts": 3}, TypeError),
         ({"limits": {}}, TypeError),
         ({"overflow": "drop"}, ValueError),
+        ({"docroot": b"public"}, TypeError),
         ({"on_error": "log"}, TypeError),
         ({"on_error": tell}, TypeError),
     ],
