@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trio.testing import MockClock
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trio_httpd.file_content import read_cached, read_window
 
@@ -24,13 +24,21 @@ def buffer(size: int) -> memoryview:
     return memoryview(bytearray(size))
 
 
+def take_all_threads() -> trio.CapacityLimiter:
+    """Take what everybody needs who wants a thread in this run; return it."""
+    limiter = trio.to_thread.current_default_thread_limiter()
+    limiter.total_tokens = 1
+    limiter.acquire_nowait()
+    return limiter
+
+
 async def test_what_is_in_memory_is_read_without_a_thread(
     fd: int, autojump_clock: MockClock
 ) -> None:
-    threads = threading.active_count()
-    assert await read_window(fd, buffer(4), 3) == b"3456"
-    assert await read_window(fd, buffer(100), 8) == b"89"
-    assert threading.active_count() == threads
+    take_all_threads()
+    with trio.fail_after(1):
+        assert await read_window(fd, buffer(4), 3) == b"3456"
+        assert await read_window(fd, buffer(100), 8) == b"89"
 
 
 @pytest.mark.parametrize("problem", [BlockingIOError, None])
@@ -42,7 +50,17 @@ async def test_what_is_not_in_memory_is_read_in_a_thread(
             raise problem
         return 0
 
-    assert await read_window(fd, buffer(4), 3, at_once=nothing_at_once) == b"3456"
+    async def read() -> None:
+        seen.append(await read_window(fd, buffer(4), 3, at_once=nothing_at_once))
+
+    seen: list[bytes] = []
+    limiter = take_all_threads()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        assert limiter.statistics().tasks_waiting == 1
+        limiter.release()
+    assert seen == [b"3456"]
 
 
 async def test_behind_the_end_there_is_nothing_to_read(fd: int) -> None:
