@@ -18,14 +18,14 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "sockets"},
+    {"errors", "addresses", "fairness", "sockets", "docroot", "media_types"},
     {"config", "listeners"},
     {"_syntax"},
     {"headers"},
     {"request", "response"},
-    {"service"},
-    {"lane"},
+    {"lane", "service", "files", "file_content", "upgrades"},
     {"content", "reply"},
+    {"file_reply"},
     {"connection"},
     {"_dispatch"},
     {"_wire"},

@@ -64,7 +64,7 @@ def test_nothing_may_be_as_small_as_zero_where_that_means_something() -> None:
     assert Limits(body=0, progress=0, send_chunk=0).progress == 0
 
 
-@pytest.mark.parametrize("name", ["tls", "docroot", "disconnect", "compression", "timeout"])
+@pytest.mark.parametrize("name", ["tls", "listing", "disconnect", "compression", "timeout"])
 def test_an_unknown_option_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
         Options(**{name: None})  # type: ignore[arg-type]
@@ -92,6 +92,7 @@ async def tell(*what: object) -> None:
         ({"timeouts": 3}, TypeError),
         ({"limits": {}}, TypeError),
         ({"overflow": "drop"}, ValueError),
+        ({"docroot": b"public"}, TypeError),
         ({"on_error": "log"}, TypeError),
         ({"on_error": tell}, TypeError),
     ],

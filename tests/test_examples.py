@@ -84,6 +84,19 @@ async def test_upgrade() -> None:
         assert await client.raw.hear(b"O") == b"HELLO"
 
 
+async def test_folder(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("index")
+    async with connect(example("folder").app, docroot=tmp_path) as client:
+        assert (await client.get("/files")).headers["Location"] == "./files/"
+        page = await client.get("/files/")
+        assert (page.text(), page.headers["Cache-Control"]) == ("index", "no-cache")
+        known = await client.get("/files/", headers={"If-None-Match": page.headers["ETag"]})
+        assert known.status == 304
+        assert (await client.get("/files/no")).status == 404
+        for elsewhere in ("/", "/filesystem", "/other/files/"):
+            assert (await client.get(elsewhere)).text().startswith("Hello!")
+
+
 def test_testing_a_handler(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ntrio_mode = true\n")
     pytester.makepyfile((EXAMPLES / "testing_a_handler.py").read_text())

@@ -11,6 +11,7 @@ from .addresses import Address
 from .config import Limits, Options, Timeouts
 from .connection import Connection, Handler
 from .content import RequestContent
+from .docroot import Docroot
 from .errors import HTTPError, PeerError, PeerGone
 from .headers import Headers
 from .request import Request
@@ -20,6 +21,7 @@ from .server import Server, serve, serve_listeners, serve_stream
 __all__ = [
     "Address",
     "Connection",
+    "Docroot",
     "HTTPError",
     "Handler",
     "Headers",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict
 
+from .docroot import Docroot, DocrootLike
 from .errors import HeaderItems
 
 OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
@@ -116,6 +118,8 @@ class Options:
         limits: see `Limits`.
         overflow: what happens above `Limits.connections`: ``"wait"`` leaves peers in
             the listener's queue, ``"reject"`` tells them 503.
+        docroot: what `Connection.serve_file` serves from, unless told otherwise: a
+            `Docroot`, or a path, which stands for one with everything as usual.
         static_headers: a mapping or (name, value) pairs, sent with every response. A
             field that frames a message (Connection, Content-Length, Keep-Alive,
             Transfer-Encoding) is a `ValueError`.
@@ -129,6 +133,7 @@ class Options:
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     overflow: Literal["wait", "reject"] = "wait"
+    docroot: DocrootLike | None = None
     static_headers: HeaderItems = ()
     server_header: bool = True
     on_error: OnError = None
@@ -140,6 +145,8 @@ class Options:
             raise TypeError(f"limits must be a Limits, not {self.limits!r}")
         if self.overflow not in ("wait", "reject"):
             raise ValueError(f"overflow is 'wait' or 'reject', not {self.overflow!r}")
+        if not isinstance(self.docroot, Docroot | str | os.PathLike | None):
+            raise TypeError(f"docroot must be a Docroot or a path, not {self.docroot!r}")
         require_on_error(self.on_error)
 
 
@@ -157,6 +164,7 @@ class OptionArguments(TypedDict, total=False):
     timeouts: Timeouts
     limits: Limits
     overflow: Literal["wait", "reject"]
+    docroot: DocrootLike | None
     static_headers: HeaderItems
     server_header: bool
     on_error: OnError

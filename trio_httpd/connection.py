@@ -8,24 +8,24 @@ and Date; in `content` the limit and 100-continue.
 from __future__ import annotations
 
 import json
-import re
+import os
 from collections.abc import Awaitable, Callable
 from typing import Unpack
-from urllib.parse import quote
 
 import trio
 
 from ._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .addresses import Address
 from .content import RequestContent
-from .errors import HeaderItems, HTTPError, pairs_of
+from .docroot import DocrootLike, docroot_of
+from .errors import HeaderItems, HTTPError
+from .file_reply import send_file, serve_file
 from .lane import SPENT, Lane
 from .reply import Reply
 from .request import Request, RequestHead
-from .response import Response, encode_unframed, require_status
+from .response import Response, redirection, require_status
 from .service import Service
-
-_NO_LOCATION = re.compile(r"[\x00-\x1f\x7f]")
+from .upgrades import agree_on_upgrade
 
 
 class Connection:
@@ -35,13 +35,14 @@ class Connection:
     once in sixteen calls.
     """
 
-    __slots__ = ("_body_limit", "_content", "_head", "_lane", "_reply", "request")
+    __slots__ = ("_body_limit", "_content", "_docroot", "_head", "_lane", "_reply", "request")
 
     def __init__(self, head: RequestHead, lane: Lane, service: Service) -> None:
         self.request = Request(head)
         self._head = head
         self._lane = lane
         self._body_limit = service.limits.body
+        self._docroot = service.docroot
         self._content: RequestContent | None = None
         self._reply = Reply(lane, service, head.method == "HEAD")
 
@@ -249,11 +250,10 @@ class Connection:
         require_status(status)
         self._reply.reset()
         self._reply.set_status(status, reason)
-        if content is None:
-            content = Response.text(status, reason).content
-        if isinstance(content, str):
+        answer = Response.text(status, reason).content if content is None else content
+        if isinstance(answer, str):
             self._default_type("text/plain; charset=utf-8")
-        await self._reply.send_whole(content)
+        await self._reply.send_whole(answer)
 
     async def redirect(self, location: str, status: int = 302) -> None:
         """Send the peer to ``location``, with the fields set so far (RFC 9110 §15.4).
@@ -266,17 +266,60 @@ class Connection:
             ValueError: another status, or control characters in ``location``.
             RuntimeError: something was sent before.
         """
-        if status not in (301, 302, 303, 307, 308):
-            raise ValueError(f"not the status of a redirection: {status!r}")
-        if _NO_LOCATION.search(location):
-            raise ValueError(f"not a location: {location!r}")
-        self.set_status(status)
-        self.set_header("Location", "".join(c if "!" <= c <= "~" else quote(c) for c in location))
-        await self._reply.send_whole(b"")
+        await self.respond(redirection(location, status))
 
     def _default_type(self, content_type: str) -> None:
         if not self._reply.names(b"content-type"):
             self._reply.add_header("Content-Type", content_type)
+
+    # Files.
+
+    async def send_file(
+        self, path: str | os.PathLike[str], *, offset: int = 0, count: int | None = None
+    ) -> None:
+        """Send bytes of a file of the handler's choice; no field but a length is set.
+
+        The length is declared, unless one was or something was sent before. Links are
+        followed. To HEAD, the file is opened but not read.
+
+        Args:
+            path: relative to where the process is.
+            offset: the first byte; beyond the end there is nothing to send.
+            count: the most bytes that are sent, None for the rest of the file.
+
+        Raises:
+            OSError: the file cannot be opened or read, or is no regular file.
+            EOFError: it became shorter meanwhile; the response is cut off.
+            HTTPError: 503 for want of descriptors.
+            ValueError: a negative number.
+
+        Beyond that raises, and when cancelled: as `send`.
+        """
+        await send_file(self._reply, self.request, path, offset=offset, count=count)
+
+    async def serve_file(
+        self, path: str | None = None, *, docroot: DocrootLike | None = None
+    ) -> None:
+        """Answer GET and HEAD with a file of a folder, and finish; see `Docroot`.
+
+        Fields set before are kept, but for ``Content-Length``, ``ETag`` and
+        ``Last-Modified``. So is a status; conditions apply only to a successful one.
+
+        Args:
+            path: percent-encoded as in a URL, with or without the slash in front; None
+                takes `Request.raw_path`. It is what remains of that below a mount.
+            docroot: the folder, None for the one among the server's options.
+
+        Raises:
+            HTTPError: 405, 404, 403, or 503 for want of descriptors.
+            RuntimeError: something was sent before, or there is no docroot.
+            OSError: the docroot itself cannot be opened, or a disk fails.
+            EOFError: the file became shorter meanwhile; the response is cut off.
+
+        Beyond that raises, and when cancelled: as `finish`.
+        """
+        folder = docroot_of(self._docroot if docroot is None else docroot)
+        await serve_file(self._reply, self.request, folder, path)
 
     # Another protocol.
 
@@ -300,42 +343,13 @@ class Connection:
         """
         reply = self._reply
         reply.require_open()
-        fields = [
-            encode_unframed(name, value)
-            for name, value in pairs_of(headers)
-            if name.lower() != "connection"
-        ]
-        named = [value for name, value in fields if name.lower() == b"upgrade"]
-        protocol = self._agreed_protocol(named[0] if named else None)
+        switch, fields = agree_on_upgrade(self.request, headers)
         await self.discard_body()
         # Who is cancelled before a byte has left can still be answered for.
         await trio.lowlevel.checkpoint_if_cancelled()
         reply.fixed = reply.out = reply.finished = True
-        return await self._lane.take_over(
-            101,
-            [
-                (b"Connection", b"Upgrade"),
-                (b"Upgrade", protocol),
-                *reply.standing().pairs,
-                *reply.fields,
-                *(field for field in fields if field[0].lower() != b"upgrade"),
-            ],
-        )
-
-    def _agreed_protocol(self, named: bytes | None) -> bytes:
-        """Return the protocol to switch to, one that the peer offers."""
-        headers = self.request.headers
-        # A field of HTTP/1.0 is ignored (RFC 9110 §7.8).
-        asked = self._head.http_version == "1.1" and "upgrade" in headers.flags("connection")
-        offered = [o.encode("latin-1") for o in headers.elements("upgrade") if asked]
-        if named is None:
-            if not offered:
-                raise HTTPError(400, "no upgrade was asked for")
-            return offered[0]
-        if named.lower() not in (protocol.lower() for protocol in offered):
-            wanted = [("Connection", "Upgrade"), ("Upgrade", named.decode("latin-1"))]
-            raise HTTPError(426, headers=wanted)
-        return named
+        answer = [*switch, *reply.standing().pairs, *reply.fields, *fields]
+        return await self._lane.take_over(101, answer)
 
     # For those who run handlers.
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from ._syntax.dates import format_date
 from ._syntax.fields import encode_field, format_fields
+from ._syntax.targets import encode_location
 from .config import Options
 from .errors import HeaderItems, pairs_of
 
@@ -59,6 +60,17 @@ def require_status(status: int) -> int:
     if not 200 <= status <= 599:
         raise ValueError(f"the status of a response is 200 to 599, not {status!r}")
     return status
+
+
+def redirection(location: str, status: int) -> Response:
+    """Return the response that sends a peer to ``location`` (RFC 9110 §15.4).
+
+    Raises:
+        ValueError: another status than 301, 302, 303, 307, 308; control characters.
+    """
+    if status not in (301, 302, 303, 307, 308):
+        raise ValueError(f"not the status of a redirection: {status!r}")
+    return Response(status=status, headers=[("Location", encode_location(location))])
 
 
 def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import Limits, OnError, Options, Timeouts
+from .docroot import Docroot, docroot_of
 from .response import StandingFields
 
 
@@ -20,6 +21,7 @@ class Service:
     handler: Callable[[Any], Awaitable[object]]
     timeouts: Timeouts
     limits: Limits
+    docroot: Docroot | None
     standing: StandingFields
     on_error: OnError
 
@@ -32,6 +34,7 @@ class Service:
             handler=handler,
             timeouts=options.timeouts,
             limits=options.limits,
+            docroot=None if options.docroot is None else docroot_of(options.docroot),
             standing=StandingFields(options),
             on_error=options.on_error,
         )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_httpd._syntax.targets import Target, is_authority, parse_target
+from trio_httpd._syntax.targets import Target, encode_location, is_authority, parse_target
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,13 @@ def test_an_authority_is_a_host_and_maybe_a_port(value: bytes) -> None:
 )
 def test_anything_else_is_none(value: bytes) -> None:
     assert not is_authority(value)
+
+
+def test_a_location_is_a_uri_reference() -> None:
+    assert encode_location("./caf\xe9 au lait?x=%20#y") == "./caf%C3%A9%20au%20lait?x=%20#y"
+
+
+@pytest.mark.parametrize("location", ["/\r\nX: y", "/\0", "/\x7f"])
+def test_a_location_without_control_characters(location: str) -> None:
+    with pytest.raises(ValueError, match="not a location"):
+        encode_location(location)

@@ -1,4 +1,4 @@
-"""Targets: the forms of a request target, and the grammar of an authority.
+"""Targets: the forms of a request target, an authority, a location.
 
 RFC 9112 §3.2 has four forms; a server that is no tunnel takes three: ``/path?query``,
 ``http://authority/path?query`` and, for OPTIONS, ``*``.
@@ -9,11 +9,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import NamedTuple
+from urllib.parse import quote
 
 _ABSOLUTE = re.compile(r"https?://([^/?#]*+)([^?#]*+)(?:\?([^#]*+))?", re.IGNORECASE)
 _AUTHORITY = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]++)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5}+)?"
 )
+
+_NO_LOCATION = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Target(NamedTuple):
@@ -55,3 +58,14 @@ def is_authority(value: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def encode_location(location: str) -> str:
+    """Return a URI reference for ``Location``; characters that a URI lacks are encoded.
+
+    Raises:
+        ValueError: control characters.
+    """
+    if _NO_LOCATION.search(location):
+        raise ValueError(f"not a location: {location!r}")
+    return "".join(each if "!" <= each <= "~" else quote(each) for each in location)
