@@ -26,7 +26,7 @@ FLOORS = [
     {"lane", "service", "files", "file_content", "upgrades"},
     {"content", "reply"},
     {"file_reply"},
-    {"connection"},
+    {"connection", "access_log"},
     {"_dispatch"},
     {"_wire"},
     {"server"},
