@@ -24,7 +24,7 @@ logger = logging.getLogger("trio_httpd.access")
 
 _COMBINED = '%s - - [%s] "%s" %s %s "%s" "%s"'
 # As text, not calendar.month_abbr or %b: those speak the language of the locale.
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 
 
