@@ -173,20 +173,7 @@ def test_the_months_are_english_whatever_the_locale() -> None:
     finally:
         locale.setlocale(locale.LC_TIME, before)
     months = [stamp.split("/")[1] for stamp in stamps]
-    assert months == [
-        "Jan",
-        "Feb",
-        "Mar",
-        "Apr",
-        "May",
-        "Jun",
-        "Jul",
-        "Aug",
-        "Sep",
-        "Oct",
-        "Nov",
-        "Dec",
-    ]
+    assert " ".join(months) == "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
 
 
 targets = st.text(st.characters(max_codepoint=0xFF, exclude_characters="#")).map("/".__add__)

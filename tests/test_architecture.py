@@ -30,8 +30,9 @@ FLOORS = [
     {"_dispatch"},
     {"_wire"},
     {"server"},
-    {"testing"},
-    {"__init__"},
+    {"testing", "program", "console", "loading"},
+    {"__init__", "cli"},
+    {"__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -14,6 +14,7 @@ from .content import RequestContent
 from .docroot import Docroot
 from .errors import HTTPError, PeerError, PeerGone
 from .headers import Headers
+from .program import run
 from .request import Request
 from .response import Response
 from .server import Server, serve, serve_listeners, serve_stream
@@ -34,6 +35,7 @@ __all__ = [
     "Response",
     "Server",
     "Timeouts",
+    "run",
     "serve",
     "serve_listeners",
     "serve_stream",

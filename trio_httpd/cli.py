@@ -1,0 +1,188 @@
+"""The command line: ``trio-httpd``, a folder or a handler on a port.
+
+Arguments come in, a process that serves goes out. Standard output has the start line
+and the access log; standard error has complaints and the rest of the log. The exit
+status is 0 after SIGINT or SIGTERM, and 2 where nothing could be served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import re
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import NoReturn
+
+import trio
+
+from .addresses import Address
+from .console import log_to, printable, write
+from .loading import Complaint, ForeignFailure, find_handler, format_foreign
+from .program import run_and_tell
+
+PROGRAM = "trio-httpd"
+
+_DESCRIPTION = """\
+Serve a folder, or a handler that you wrote, over HTTP. Control-C (SIGINT) or SIGTERM ends it."""
+
+_WILDCARDS = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104 -- shown, where asked for
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, to its end.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        the exit status.
+
+    Raises:
+        SystemExit: after ``--help``, or where the arguments make no sense.
+    """
+    try:
+        return _obey(build_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return 0  # While the handler's module was imported, most likely.
+    except Complaint as complaint:
+        write(sys.stderr, f"{PROGRAM}: {printable(str(complaint))}\n")
+    except ForeignFailure as failure:
+        write(sys.stderr, "".join(format_foreign(failure.problem)))
+    finally:
+        write(sys.stdout, "")  # What was printed without a flush, ``--help`` for one.
+    return 2
+
+
+def _obey(arguments: argparse.Namespace) -> int:
+    if arguments.version:
+        write(sys.stdout, f"{PROGRAM} {installed_version()}\n")
+        return 0
+    log_to(sys.stdout if arguments.access_log else None, sys.stderr)
+    handler, shown = find_handler(arguments.target)
+    try:
+        run_and_tell(
+            lambda server: write(sys.stdout, start_line(shown, server.addresses)),
+            handler,
+            arguments.port,
+            host=arguments.bind,
+        )
+    except (OSError, UnicodeError) as problem:
+        raise Complaint(no_listening(problem, arguments.bind, arguments.port)) from problem
+    return 0
+
+
+# The arguments.
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        write(sys.stderr, f"{PROGRAM}: {printable(message)} (--help explains)\n")
+        self.exit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return what reads the arguments."""
+    parser = _Parser(prog=PROGRAM, description=_DESCRIPTION)
+    parser.add_argument(
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        default=".",
+        help="what to serve: a folder (without a TARGET, the current one), or a handler as"
+        " module:name, where the module is one that Python finds from the current folder, and"
+        " the name is an async function that takes a connection; a folder of that very name"
+        " goes first",
+    )
+    parser.add_argument(
+        "-p",
+        "--port",
+        type=port_number,
+        default=8000,
+        help="the port to listen on, 0 to 65535; 0 takes one that is free, which the first line"
+        " of output tells (default: 8000)",
+    )
+    parser.add_argument(
+        "-b",
+        "--bind",
+        metavar="HOST",
+        type=host_name,
+        default="127.0.0.1",
+        help="the address or name to listen at, IPv4 or IPv6; '*' (quoted, for the shell) is"
+        " every interface of this machine, so that others can reach it (default: 127.0.0.1,"
+        " which only this machine reaches)",
+    )
+    parser.add_argument(
+        "--access-log",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write a line for each request to standard output, in the Combined Log Format;"
+        " --no-access-log writes none",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    return parser
+
+
+def port_number(text: str) -> int:
+    """Return the number of a port.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if re.fullmatch(r"[0-9]{1,5}", text) and (number := int(text)) <= 65535:
+        return number
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text}")
+
+
+def host_name(text: str) -> str | None:
+    """Return the host to listen at, None for all interfaces.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty. A shell's variable that is not set
+            shall not open a folder to the world.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("no host; * means every interface")
+    return None if text == "*" else text
+
+
+def installed_version(distribution: str = "trio-httpd") -> str:
+    """Return the version of what is installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+# What is said.
+
+
+def start_line(shown: str, addresses: Sequence[Address]) -> str:
+    """Return the line that says what is served where."""
+    places = [f"{address.url}/" for address in addresses]
+    versions = [_WILDCARDS[address.host] for address in addresses if address.host in _WILDCARDS]
+    if versions:
+        places.append(f"all other {' and '.join(versions)} addresses")
+    where = " and ".join(filter(None, (", ".join(places[:-1]), places[-1])))
+    return f"Serving {printable(shown)} on {where} (Ctrl-C ends it)\n"
+
+
+def no_listening(problem: OSError | UnicodeError, host: str | None, port: int) -> str:
+    """Return why a port could not be opened."""
+    where = f"port {port} of {host or 'all interfaces'}"
+    match problem:
+        case UnicodeError():
+            return f"no such host: {host}"
+        case trio.socket.gaierror(strerror=reason):
+            return f"no such host: {host} ({reason})"
+        case OSError(errno=errno.EADDRINUSE):
+            return f"{where} is taken by another program"
+        case OSError(errno=errno.EACCES):
+            return f"{where} is not permitted to you"
+        case OSError(errno=errno.EADDRNOTAVAIL):
+            return f"{host} is no address of this machine"
+        case _:
+            return f"cannot listen on {where}: {problem.strerror}"

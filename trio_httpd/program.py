@@ -1,0 +1,97 @@
+"""The program: a server as a whole process, from `trio.run` to a signal.
+
+    run ---> serve ----------------------------------------> returns
+               ^
+    SIGINT, SIGTERM ---> everything ends now
+
+A signal is heard from before the port is open until the last transport is closed, so
+that one more of them does not kill what is ending.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Unpack
+
+import trio
+
+from .config import OptionArguments
+from .connection import Handler
+from .server import Server, serve
+
+_Tell = Callable[[Server], object]
+_Serving = Callable[..., Awaitable[None]]
+
+
+def run(
+    handler: Handler,
+    port: int,
+    *,
+    host: str | None = "127.0.0.1",
+    **options: Unpack[OptionArguments],
+) -> None:
+    """Serve HTTP over TCP in a `trio.run` of its own, until SIGINT or SIGTERM.
+
+    Either signal ends everything now; it is no error, and `KeyboardInterrupt` is not
+    raised. For the main thread only, as signals are.
+
+    Args:
+        handler: an async function of a `Connection`.
+        port: 0 lets the system choose, one for all addresses.
+        host: an address or a name; None is all interfaces, IPv4 and IPv6.
+        options: see `Options`.
+
+    Raises:
+        OSError: it cannot listen there.
+        Exception: what ``on_error`` lets out; a group only if there are several.
+        RuntimeError: this is not the main thread, or trio runs in it already.
+    """
+    run_and_tell(lambda server: None, handler, port, host=host, **options)
+
+
+def run_and_tell(
+    tell: _Tell,
+    handler: Handler,
+    port: int,
+    *,
+    host: str | None,
+    **options: Unpack[OptionArguments],
+) -> None:
+    """Do as `run` does, and call ``tell`` with the server once it listens."""
+    serving = partial(
+        _serve_until_signal, tell, partial(serve, handler, port, host=host, **options)
+    )
+    failure: BaseException | None = None
+    try:
+        trio.run(serving)
+    except KeyboardInterrupt:
+        pass  # It came before the signals were listened to, or after.
+    except BaseExceptionGroup as group:
+        failure = group
+        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+            failure = failure.exceptions[0]  # Nurseries wrap what leaves them.
+    if failure is not None:  # Out here the group is not named as its context.
+        raise failure
+
+
+async def _serve_until_signal(tell: _Tell, serving: _Serving) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as listening:
+            scope = trio.CancelScope()
+            listening.start_soon(_end_at_signals, signals, scope)
+            with scope:
+                await _serve_and_tell(tell, serving)
+            listening.cancel_scope.cancel()
+
+
+async def _end_at_signals(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    # The place for a drain: at the first signal `Server.shutdown`, at the next this.
+    async for _ in signals:
+        scope.cancel()
+
+
+async def _serve_and_tell(tell: _Tell, serving: _Serving) -> None:
+    async with trio.open_nursery() as nursery:
+        tell(await nursery.start(serving))
