@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -28,3 +29,15 @@ def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Run a test twice: over streams as ours are, and over plain ones."""
     if request.param == "plain":
         monkeypatch.setattr("trio_httpd.testing.client.memory_streams", plain_memory_streams)
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """Undo in the end what a test has the command do with the loggers."""
+    loggers = [logging.getLogger(name) for name in ("trio_httpd", "trio_httpd.access")]
+    before = [(each, each.handlers, each.level, each.propagate) for each in loggers]
+    yield
+    for each, handlers, level, propagate in before:
+        each.handlers = handlers
+        each.setLevel(level)
+        each.propagate = propagate

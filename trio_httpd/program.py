@@ -66,14 +66,19 @@ def run_and_tell(
     failure: BaseException | None = None
     try:
         trio.run(serving)
-    except KeyboardInterrupt:
-        pass  # It came before the signals were listened to, or after.
-    except BaseExceptionGroup as group:
-        failure = group
-        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-            failure = failure.exceptions[0]  # Nurseries wrap what leaves them.
-    if failure is not None:  # Out here the group is not named as its context.
+    except BaseException as problem:
+        failure = _sole(problem)
+    # Raised out here, so that the group it was in is not named as its context. An
+    # interruption came before the signals were listened to, or after: it is no error.
+    if failure is not None and not isinstance(failure, KeyboardInterrupt):
         raise failure
+
+
+def _sole(problem: BaseException) -> BaseException:
+    """Return the one exception inside groups of one: nurseries wrap what leaves them."""
+    while isinstance(problem, BaseExceptionGroup) and len(problem.exceptions) == 1:
+        problem = problem.exceptions[0]
+    return problem
 
 
 async def _serve_until_signal(tell: _Tell, serving: _Serving) -> None:

@@ -1,0 +1,143 @@
+"""The command as a process: what it prints, how it ends."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PYTHON = [sys.executable, "-X", "dev", "-W", "error"]
+COMMAND = [*PYTHON, "-m", "trio_httpd"]
+GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+APP = """
+async def hello(conn):
+    return "hello"
+
+
+async def fail(conn):
+    raise LookupError("mine")
+"""
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "index.html").write_text("<p>home\n")
+    (tmp_path / "hall_app.py").write_text(APP)
+    return tmp_path
+
+
+@contextmanager
+def running(
+    *arguments: str, folder: Path, command: list[str] = COMMAND
+) -> Iterator[tuple[Process, int, str]]:
+    """Run the command until it has said where it serves."""
+    with subprocess.Popen(
+        [*command, *arguments, "--port", "0"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            match = re.search(r"http://127\.0\.0\.1:([0-9]+)/", line)
+            yield process, int(match[1]) if match else 0, line
+        finally:
+            process.kill()
+
+
+def asked(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+        peer.sendall(GET)
+        with peer.makefile("rb") as reading:
+            return reading.read()
+
+
+def ended(process: Process, by: signal.Signals) -> tuple[int, str]:
+    process.send_signal(by)
+    _, errors = process.communicate(timeout=20)
+    return process.returncode, errors
+
+
+def script() -> list[str]:
+    """Return the command by its own name, run as the others are."""
+    found = shutil.which("trio-httpd", path=str(Path(sys.executable).parent))
+    if found is None:
+        pytest.skip("the command is not installed")
+    return [*PYTHON, found]
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("name", ["module", "script"])
+def test_a_folder_is_served_until_a_signal(name: str, by: signal.Signals, folder: Path) -> None:
+    command = COMMAND if name == "module" else script()
+    with running(folder=folder, command=command) as (process, port, line):
+        assert line == f"Serving {folder} on http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
+        assert asked(port).endswith(b"<p>home\n")
+        assert ended(process, by) == (0, "")
+
+
+def test_a_handler_is_served_and_its_failure_is_told(folder: Path) -> None:
+    with running("hall_app:fail", folder=folder) as (process, port, line):
+        assert line.startswith("Serving hall_app:fail on ")
+        assert asked(port).startswith(b"HTTP/1.1 500 ")
+        status, errors = ended(process, signal.SIGTERM)
+    assert status == 0
+    assert errors.startswith("ERROR trio_httpd.connection: handler failed")
+    assert errors.endswith("\nLookupError: mine\n")
+
+
+def test_who_reads_it_may_leave(folder: Path) -> None:
+    with running("hall_app:hello", folder=folder) as (process, port, _):
+        assert process.stdout is not None
+        process.stdout.close()
+        for _ in range(3):
+            assert asked(port).endswith(b"hello")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "trio-httpd: no such folder: nowhere\n"),
+        (["-b", "192.0.2.1"], "trio-httpd: 192.0.2.1 is no address of this machine\n"),
+    ],
+)
+def test_a_complaint_is_one_line(arguments: list[str], said: str, folder: Path) -> None:
+    assert failed(*arguments, folder=folder) == said
+
+
+def test_a_port_that_is_taken_is_one_line_too(folder: Path) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        said = failed("-p", str(port), folder=folder)
+    assert said == f"trio-httpd: port {port} of 127.0.0.1 is taken by another program\n"
+
+
+def test_a_module_that_raises_shows_its_own_traceback_only(folder: Path) -> None:
+    (folder / "hall_bad.py").write_text("import hall_none\n")
+    said = failed("hall_bad:hello", folder=folder)
+    assert re.findall(r'File "(.*)"', said) == [str(folder / "hall_bad.py")]
+    assert said.endswith("ModuleNotFoundError: No module named 'hall_none'\n")
+
+
+def failed(*arguments: str, folder: Path) -> str:
+    """Return the complaint of a command that serves nothing."""
+    result = subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    return result.stderr

@@ -1,0 +1,157 @@
+"""The command line: what its arguments mean, and what it says."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from trio_httpd import Address
+from trio_httpd.cli import build_parser, installed_version, main, no_listening, start_line
+
+ANY_4, ANY_6 = "0.0.0.0", "::"
+TAKEN = OSError(errno.EADDRINUSE, "Taken")
+NO_PORT = "argument -p/--port: a port is a number from 0 to 65535, not"
+
+pytestmark = pytest.mark.usefixtures("logs_as_before")
+
+
+def test_everything_has_a_default() -> None:
+    assert vars(build_parser().parse_args([])) == {
+        "target": ".",
+        "port": 8000,
+        "bind": "127.0.0.1",
+        "access_log": True,
+        "version": False,
+    }
+
+
+def test_everything_can_be_said() -> None:
+    arguments = ["app:hello", "-p", "0", "-b", "::1", "--no-access-log", "--version"]
+    assert vars(build_parser().parse_args(arguments)) == {
+        "target": "app:hello",
+        "port": 0,
+        "bind": "::1",
+        "access_log": False,
+        "version": True,
+    }
+
+
+def test_a_star_is_every_interface() -> None:
+    assert build_parser().parse_args(["-b", "*"]).bind is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-p", "65536"], f"{NO_PORT} 65536"),
+        (["-p", "-1"], f"{NO_PORT} -1"),
+        (["-p", "٣"], f"{NO_PORT} ٣"),
+        (["-p", "9" * 5000], f"{NO_PORT} {'9' * 5000}"),
+        (["-b", ""], "argument -b/--bind: no host; * means every interface"),
+        (["a", "b\x1b"], r"unrecognized arguments: b\x1b"),
+    ],
+)  # fmt: skip
+def test_arguments_without_sense_are_told_in_a_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr() == ("", f"trio-httpd: {said} (--help explains)\n")
+
+
+def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert all(flag in out for flag in ("TARGET", "--port", "--bind", "--no-access-log", "--ver"))
+
+
+def test_the_version_is_that_of_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"trio-httpd {installed_version()}\n"
+    assert installed_version()[0].isdecimal()
+    assert installed_version("there-is-no-such-thing") == "(not installed)"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "where"),
+    [
+        ([Address("127.0.0.1", 80)], "http://127.0.0.1:80/"),
+        ([Address("127.0.0.1", 1), Address("::1", 1)], "http://127.0.0.1:1/ and http://[::1]:1/"),
+        ([Address(ANY_4, 1)], "http://127.0.0.1:1/ and all other IPv4 addresses"),
+        ([Address(ANY_6, 1)], "http://[::1]:1/ and all other IPv6 addresses"),
+        (
+            [Address(ANY_4, 1), Address(ANY_6, 1)],
+            "http://127.0.0.1:1/, http://[::1]:1/ and all other IPv4 and IPv6 addresses",
+        ),
+    ],
+)
+def test_the_start_line_says_what_is_served_where(addresses: list[Address], where: str) -> None:
+    assert start_line("/srv/a\nb", addresses) == f"Serving /srv/a\\nb on {where} (Ctrl-C ends it)\n"
+
+
+@pytest.mark.parametrize(
+    ("problem", "host", "said"),
+    [
+        (TAKEN, "::1", "port 80 of ::1 is taken by another program"),
+        (TAKEN, None, "port 80 of all interfaces is taken by another program"),
+        (OSError(errno.EACCES, ""), "::1", "port 80 of ::1 is not permitted to you"),
+        (OSError(errno.EADDRNOTAVAIL, ""), "::9", "::9 is no address of this machine"),
+        (OSError(errno.EMFILE, "Too many"), "::1", "cannot listen on port 80 of ::1: Too many"),
+        (socket.gaierror(-2, "Not known"), "a.b", "no such host: a.b (Not known)"),
+        (UnicodeError(), "a..b", "no such host: a..b"),
+    ],
+)  # fmt: skip
+def test_why_a_port_could_not_be_opened(
+    problem: OSError | UnicodeError, host: str | None, said: str
+) -> None:
+    assert no_listening(problem, host, 80) == said
+
+
+def test_a_complaint_is_a_line_and_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([os.fsdecode(b"no\xffwhere\n")]) == 2
+    assert capsys.readouterr() == ("", "trio-httpd: no such folder: no\\xffwhere\\n\n")
+
+
+def test_the_package_is_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anything", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        importlib.import_module("trio_httpd.__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("trio-httpd ")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def test_a_module_that_raises_shows_its_own_traceback(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "hall_raising.py").write_text("1 / 0")
+    assert main(["hall_raising:hello"]) == 2
+    heard = capsys.readouterr()
+    assert heard.out == ""
+    assert heard.err.endswith("ZeroDivisionError: division by zero\n")
+    assert heard.err.count("File") == 1
+
+
+def test_an_interruption_of_an_import_is_no_error(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "hall_raising.py").write_text("raise KeyboardInterrupt")
+    assert main(["hall_raising:hello"]) == 0
+    assert capsys.readouterr() == ("", "")

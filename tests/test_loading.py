@@ -1,0 +1,173 @@
+"""What a TARGET means: a folder, or a handler in a module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trio_httpd.files import Docroot
+from trio_httpd.loading import Complaint, ForeignFailure, find_handler, format_foreign
+
+APP = '''
+async def hello(conn):
+    return "hello"
+
+
+class Greeter:
+    async def __call__(self, conn):
+        return "hello"
+
+
+class Exchange:
+    """Awaited as it is: one for each request."""
+
+    def __init__(self, conn):
+        self.conn = conn
+
+    def __await__(self):
+        yield
+
+
+class Demanding:
+    def __init__(self, greeting):
+        self.greeting = greeting
+
+
+class Rooms:
+    greeter = Greeter()
+
+
+number = 1
+'''
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a folder of one's own; forget what is imported from it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "hall_app.py").write_text(APP)
+    (tmp_path / "a_file").touch()
+    before = {*sys.modules}
+    yield tmp_path
+    for name in {*sys.modules} - before:
+        del sys.modules[name]
+
+
+def complaint(target: str) -> str:
+    with pytest.raises(Complaint) as caught:
+        find_handler(target)
+    return str(caught.value)
+
+
+def failure(target: str) -> str:
+    with pytest.raises(ForeignFailure) as caught:
+        find_handler(target)
+    return "".join(format_foreign(caught.value.problem))
+
+
+@pytest.mark.parametrize("target", [".", "./", "sub/.."])
+def test_a_folder_is_served_as_one(target: str, here: Path) -> None:
+    (here / "sub").mkdir()
+    assert find_handler(target) == (Docroot(str(here)), str(here))
+
+
+def test_a_folder_is_shown_as_it_was_named(here: Path) -> None:
+    (here / "real").mkdir()
+    (here / "link").symlink_to("real")
+    assert find_handler("link")[1] == str(here / "link")
+
+
+def test_a_folder_goes_before_a_module(here: Path) -> None:
+    (here / "hall_app:hello").mkdir()
+    assert isinstance(find_handler("hall_app:hello")[0], Docroot)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("hello", "function"),
+        ("Greeter", "Greeter"),
+        ("Rooms.greeter", "Greeter"),
+        ("Exchange", "type"),
+    ],
+)
+def test_a_handler_is_what_has_the_name(name: str, kind: str) -> None:
+    handler, shown = find_handler(f"hall_app:{name}")
+    assert type(handler).__name__ == kind
+    assert shown == f"hall_app:{name}"
+
+
+def test_a_module_may_lie_in_a_package(here: Path) -> None:
+    (here / "hall_package").mkdir()
+    (here / "hall_package" / "app.py").write_text(APP)
+    handler, _ = find_handler("hall_package.app:hello")
+    assert handler.__module__ == "hall_package.app"
+    assert sys.path.count(str(here)) == 1
+    find_handler("hall_app:hello")
+    assert sys.path.count(str(here)) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("", "the TARGET is empty; . is the current folder"),
+        ("nowhere", "no such folder: nowhere"),
+        ("no\0where", "no such folder: no\0where"),
+        ("a_file", "not a folder: a_file"),
+        ("a_file/x", "not a folder: a_file/x"),
+        ("hall_app", "no such folder: hall_app"),
+        ("hall_app:", "no such folder, and no module:name either: hall_app:"),
+        (":hello", "no such folder, and no module:name either: :hello"),
+        ("hall-app:hello", "no such folder, and no module:name either: hall-app:hello"),
+        ("hall_app:hello:x", "no such folder, and no module:name either: hall_app:hello:x"),
+        ("hall_app:hello()", "no such folder, and no module:name either: hall_app:hello()"),
+        ("hall_none:hello", "no such module: hall_none"),
+        ("hall_app.sub:hello", "no such module: hall_app.sub"),
+        ("hall_app:hallo", "no hallo in the module hall_app"),
+        ("hall_app:hello.x", "no hello.x in the module hall_app"),
+        ("hall_app:number", "hall_app:number cannot be called, so it is no handler"),
+    ],
+)
+def test_what_cannot_be_served_is_told_in_a_line(target: str, said: str) -> None:
+    assert complaint(target) == said
+
+
+def test_a_folder_that_cannot_be_read_is_told(here: Path) -> None:
+    (here / "loop").symlink_to("loop")
+    assert complaint("loop") == "cannot read the folder loop: Too many levels of symbolic links"
+
+
+def test_a_module_that_raises_shows_its_own_traceback(here: Path) -> None:
+    (here / "hall_bad.py").write_text("def fail():\n    1 / 0\n\n\nfail()\n")
+    assert failure("hall_bad:hello") == (
+        "Traceback (most recent call last):\n"
+        f'  File "{here}/hall_bad.py", line 5, in <module>\n'
+        "    fail()\n"
+        f'  File "{here}/hall_bad.py", line 2, in fail\n'
+        "    1 / 0\n"
+        "    ~~^~~\n"
+        "ZeroDivisionError: division by zero\n"
+    )
+
+
+def test_a_module_that_lacks_another_is_not_missing_itself(here: Path) -> None:
+    (here / "hall_bad.py").write_text("import hall_none\n")
+    said = failure("hall_bad:hello")
+    assert said.startswith(f'Traceback (most recent call last):\n  File "{here}/hall_bad.py", line')
+    assert said.endswith("ModuleNotFoundError: No module named 'hall_none'\n")
+
+
+def test_a_module_that_is_no_python_shows_where(here: Path) -> None:
+    (here / "hall_bad.py").write_text("x = (\n")
+    said = failure("hall_bad:hello")
+    assert said.startswith(f'  File "{here}/hall_bad.py", line 1\n')
+    assert said.endswith("SyntaxError: '(' was never closed\n")
+
+
+def test_a_class_that_cannot_be_made_shows_why() -> None:
+    assert failure("hall_app:Demanding").startswith("TypeError: Demanding.__init__() missing")
