@@ -142,7 +142,7 @@ async def test_several_errors_are_a_500() -> None:
 
 
 async def test_a_peers_bytes_reach_no_log_unescaped(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "trio_httpd")
+    caplog.set_level(logging.DEBUG, "trio_httpd.connection")
 
     async def handler(conn: Connection) -> None:
         raise PeerError(400, conn.request.path)
@@ -155,7 +155,7 @@ async def test_a_peers_bytes_reach_no_log_unescaped(caplog: pytest.LogCaptureFix
 
 
 async def test_a_peer_that_left_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "trio_httpd")
+    caplog.set_level(logging.DEBUG, "trio_httpd.connection")
 
     async def leave(conn: Connection) -> None:
         client.leave()

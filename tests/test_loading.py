@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_httpd.files import Docroot
+from trio_httpd import Docroot
 from trio_httpd.loading import Complaint, ForeignFailure, find_handler, format_foreign
 
 APP = '''

@@ -194,7 +194,7 @@ async def test_the_server_itself_is_no_file(folder: Path) -> None:
 async def test_want_of_descriptors_is_503_without_a_line_in_the_log(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "trio_httpd.connection")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with connect(Docroot(folder)) as client:
         assert (await client.get("/")).status == 200

@@ -358,6 +358,11 @@ class Connection:
         """The status set so far."""
         return self._reply.status
 
+    @property
+    def outcome(self) -> tuple[int | None, int]:
+        """The status that went out, None if none did, and bytes of content."""
+        return self._reply.status if self._reply.out else None, self._reply.content_out
+
     def check_expectations(self) -> None:
         """Raise `HTTPError` 417 unless 100-continue is all that the peer expects."""
         if self._head.expectations and set(self._head.expectations) != {b"100-continue"}:

@@ -17,7 +17,7 @@ from types import ModuleType, TracebackType
 from typing import Any, cast
 
 from .connection import Handler
-from .files import Docroot
+from .docroot import Docroot
 
 _NOT_OURS = re.compile(
     r"<frozen importlib|" + re.escape(importlib.__file__) + "|" + re.escape(__file__)

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
-from tests.wire.exchanges import GET, POST, echo, get, path
+from tests.wire.exchanges import GET, POST, echo, get, path, sleepy
 from trio_httpd import (
     Connection,
     Limits,
@@ -350,3 +350,48 @@ async def test_an_upgraded_stream_is_lingered_on_unless_it_was_closed(
             await wait_all_tasks_blocked()
             assert client.server.empty
             assert trio.current_time() == began + seconds
+
+
+async def test_each_exchange_is_logged_where_that_is_asked_for(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    async def handler(conn: Connection) -> str:
+        await trio.sleep(3)
+        return "hello"
+
+    caplog.set_level("INFO", "trio_httpd.access")
+    async with connect(handler, timeouts=Timeouts(handler=5)) as client:
+        await client.get("/x?y")
+        await client.request("HEAD", "/")
+        await client.raw.say(b"rubbish\r\n\r\n")
+        await client.raw.hear_rest()
+    facts = [
+        tuple(vars(record)[name] for name in ("method", "path", "status", "bytes", "duration"))
+        for record in caplog.records
+    ]
+    assert facts == [
+        ("GET", "/x", 200, 5, 3),
+        ("HEAD", "/", 200, 0, 3),
+        (None, None, 400, 23, 0),
+    ]
+
+
+async def test_an_exchange_is_logged_as_it_went(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    caplog.set_level("INFO", "trio_httpd.access")
+    async with connect(sleepy, timeouts=Timeouts(handler=5)) as client:
+        await client.get("/late")
+        await client.raw.say(GET)
+        await trio.sleep(1)
+    lines = [record for record in caplog.records if record.name == "trio_httpd.access"]
+    facts = [(vars(record)["status"], vars(record)["duration"]) for record in lines]
+    assert facts == [(503, 5), (None, 1)]
+
+
+async def test_nothing_is_logged_unless_that_is_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with connect(path) as client:
+        await client.get("/")
+    assert caplog.records == []

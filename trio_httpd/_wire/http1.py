@@ -21,6 +21,8 @@ import math
 import trio
 
 from .._dispatch import dispatch
+from ..access_log import log_exchange
+from ..access_log import logger as access_log
 from ..connection import Connection
 from ..errors import PeerError, PeerGone
 from ..request import RequestHead
@@ -67,6 +69,7 @@ class Http1Loop:
     """The turns of one transport."""
 
     __slots__ = (
+        "_began",
         "_codec",
         "_conn",
         "_head",
@@ -82,6 +85,7 @@ class Http1Loop:
         self._service = service
         self._codec = Http1Codec(service.limits)
         self._served = 0
+        self._began: float | None = None  # The last exchange, if it is to be logged.
         self._head = _NO_REQUEST  # The last one.
         self._lane: Http1Lane | None = None  # Of the last exchange.
         self._conn: Connection | None = None
@@ -141,14 +145,28 @@ class Http1Loop:
             transport, self._codec, service, head, last or not head.keep_alive
         )
         conn = self._conn = Connection(head, lane, service)
+        self._began = trio.current_time() if access_log.isEnabledFor(logging.INFO) else None
         handling = transport.deadlines.handler
         try:
             await dispatch(conn, self._handle if handling.is_finite else service.handler, service)
         finally:
             if transport.expired is not handling:  # Else see `part`.
-                conn.retire()
-                self._conn = None
+                self._end_exchange(conn)
         return lane
+
+    def _end_exchange(self, conn: Connection) -> None:
+        """Log it, and let nobody who still has its connection object do anything."""
+        if self._began is not None:
+            status, size = conn.outcome
+            log_exchange(
+                conn.request,
+                status=status,
+                size=size,
+                seconds=trio.current_time() - self._began,
+                peer=self._transport.remote_addr,
+            )
+        conn.retire()
+        self._conn = None
 
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""
@@ -207,7 +225,7 @@ class Http1Loop:
         try:
             await self._conn.settle(Response.text(503))
         finally:
-            self._conn.retire()
+            self._end_exchange(self._conn)
 
     def _peer_is_done(self) -> bool:
         """Whether the peer said that it sends no more, and has sent no more."""
@@ -223,4 +241,11 @@ class Http1Loop:
         """Answer what was no request, as the last word here."""
         self._head = _NO_REQUEST
         self._lane = Http1Lane(self._transport, self._codec, self._service, _NO_REQUEST, True)
-        await Connection(_NO_REQUEST, self._lane, self._service).respond(answer)
+        conn = Connection(_NO_REQUEST, self._lane, self._service)
+        try:
+            await conn.respond(answer)
+        finally:
+            if access_log.isEnabledFor(logging.INFO):
+                status, size = conn.outcome
+                peer = self._transport.remote_addr
+                log_exchange(None, status=status, size=size, seconds=0, peer=peer)
