@@ -57,7 +57,6 @@ async def dispatch(conn: Connection, handler: Handler, service: Service) -> None
     Cancelled: the response is where it is; whoever cancels decides what follows.
     """
     try:
-        conn.check_expectations()
         result = await handler(conn)
         await (conn.finish() if result is None else _respond(conn, result))
     except Exception as problem:

@@ -35,19 +35,25 @@ class Connection:
     once in sixteen calls.
     """
 
-    __slots__ = ("_body_limit", "_content", "_docroot", "_head", "_lane", "_reply", "request")
+    __slots__ = ("_content", "_head", "_lane", "_reply", "_request", "_service")
 
     def __init__(self, head: RequestHead, lane: Lane, service: Service) -> None:
-        self.request = Request(head)
         self._head = head
         self._lane = lane
-        self._body_limit = service.limits.body
-        self._docroot = service.docroot
+        self._service = service
+        self._request: Request | None = None
         self._content: RequestContent | None = None
         self._reply = Reply(lane, service, head.method == "HEAD")
 
     def __repr__(self) -> str:
         return f"<Connection {self.request!r}>"
+
+    @property
+    def request(self) -> Request:
+        """What the peer asks."""
+        if self._request is None:
+            self._request = Request(self._head)
+        return self._request
 
     # The transport.
 
@@ -81,7 +87,7 @@ class Connection:
     def body(self) -> RequestContent:
         """The content as a stream; ``async for chunk in conn.body``."""
         if self._content is None:
-            self._content = RequestContent(self._head, self._lane, self._body_limit)
+            self._content = RequestContent(self._head, self._lane, self._service.limits.body)
         return self._content
 
     @property
@@ -168,7 +174,7 @@ class Connection:
         attributes["expires"] = 0
         self.set_cookie(name, "", **attributes)
 
-    async def send(self, data: bytes | bytearray | memoryview | str) -> None:
+    def send(self, data: bytes | bytearray | memoryview | str) -> Awaitable[None]:
         """Send content; text goes as UTF-8. The first call fixes the head.
 
         Up to `Limits.send_chunk` bytes are held until `flush`, `finish` or overflow,
@@ -183,13 +189,13 @@ class Connection:
         Cancelled: before a byte has left, ``data`` is held; after, nothing more can
         be sent.
         """
-        await self._reply.send(data)
+        return self._reply.send(data)  # To await it here would cost 0.2 us.
 
     async def flush(self) -> None:
         """Send what is held now, the head too. Raises and when cancelled: as `send`."""
         await self._reply.flush()
 
-    async def finish(self) -> None:
+    def finish(self) -> Awaitable[None]:
         """Send what is held and end the response; once that is done, do nothing.
 
         Raises:
@@ -200,7 +206,7 @@ class Connection:
         Cancelled: before a byte has left, nothing has happened; after, nothing more
         can be sent.
         """
-        await self._reply.finish()
+        return self._reply.finish()
 
     # Whole responses.
 
@@ -318,7 +324,7 @@ class Connection:
 
         Beyond that raises, and when cancelled: as `finish`.
         """
-        folder = docroot_of(self._docroot if docroot is None else docroot)
+        folder = docroot_of(self._service.docroot if docroot is None else docroot)
         await serve_file(self._reply, self.request, folder, path)
 
     # Another protocol.
@@ -348,7 +354,7 @@ class Connection:
         # Who is cancelled before a byte has left can still be answered for.
         await trio.lowlevel.checkpoint_if_cancelled()
         reply.fixed = reply.out = reply.finished = True
-        answer = [*switch, *reply.standing().pairs, *reply.fields, *fields]
+        answer = [*switch, *reply.standing_pairs(), *reply.fields, *fields]
         return await self._lane.take_over(101, answer)
 
     # For those who run handlers.

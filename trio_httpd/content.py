@@ -16,6 +16,7 @@ from typing import Final
 import trio
 
 from .errors import PeerError
+from .fairness import A_CALL
 from .lane import SPENT, Lane
 from .request import RequestHead
 
@@ -128,8 +129,10 @@ class RequestContent(trio.abc.ReceiveStream):
         return len(self._stash) >= count
 
     async def _take_turn(self) -> None:
-        if self._lane.fairness.is_due():
-            await self._lane.fairness.take_turn()
+        fairness = self._lane.fairness
+        fairness.left -= A_CALL
+        if fairness.left <= 0:
+            await fairness.take_turn()
 
     async def _receive(self) -> None:
         await self._take_turn()  # What is at hand may be much, in tiny chunks.

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from trio.lowlevel import checkpoint
 
-_BYTES = 64 * 1024
-_CALL = _BYTES // 16
-"""A checkpoint costs as much as a small response, so not every call has one: one in
-sixteen has, or one in 64 KiB."""
+A_TURN = 64 * 1024
+"""Bytes that one transport may move before others have their turn."""
+A_CALL = A_TURN // 16
+"""Bytes that a call counts as, in addition to those that it moves. A checkpoint costs as
+much as a small response, so not every call has one."""
 
 
 class Fairness:
-    """Counts what is done on one transport without waiting."""
+    """Counts what is done on one transport without waiting.
 
-    __slots__ = ("_left",)
+    Whoever moves ``size`` bytes without waiting takes ``A_CALL + size`` from ``left``, and
+    takes a turn if nothing is left then.
+    """
+
+    __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self._left = _BYTES
-
-    def waited(self) -> None:
-        """Count anew: others have just run."""
-        self._left = _BYTES
-
-    def is_due(self, size: int = 0) -> bool:
-        """Count a call that moved ``size`` bytes; whether `take_turn` is to follow it."""
-        self._left -= _CALL + size
-        return self._left <= 0
+        self.left = A_TURN
+        """What may be done before others have their turn."""
 
     async def take_turn(self) -> None:
         """Let others run."""
-        self._left = _BYTES
+        self.left = A_TURN
         await checkpoint()

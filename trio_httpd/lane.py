@@ -28,10 +28,8 @@ class Lane(Protocol):
 
     fairness: Fairness
     """Whose turn it is, counted for the transport as a whole."""
-
-    @property
-    def prompt(self) -> bool:
-        """Whether `send_nowait` may be called without a checkpoint before it."""
+    prompt: bool
+    """Whether `send_nowait` sends at all, or leaves everything to `send_rest`."""
 
     @property
     def remote_addr(self) -> Address | None:

@@ -12,7 +12,7 @@ import socket
 
 import trio
 
-from .fairness import Fairness
+from .fairness import A_CALL, A_TURN, Fairness
 from .sockets import SocketStream
 
 # Of a connection that ended before it was accepted, not of the listener: accept(2)
@@ -53,7 +53,8 @@ class SocketListener(trio.abc.Listener[SocketStream]):
 
         Cancelled: no connection is lost.
         """
-        if self._fairness.is_due():
+        self._fairness.left -= A_CALL
+        if self._fairness.left <= 0:
             await self._fairness.take_turn()
         while True:
             try:
@@ -61,7 +62,7 @@ class SocketListener(trio.abc.Listener[SocketStream]):
                 return SocketStream(sock)
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self.socket)
-                self._fairness.waited()
+                self._fairness.left = A_TURN
             except OSError as problem:
                 if problem.errno == errno.EBADF:
                     raise trio.ClosedResourceError("this listener was closed") from problem

@@ -23,6 +23,7 @@ import trio
 
 from ._syntax.fields import encode_field, split_list
 from .errors import PeerGone
+from .fairness import A_CALL
 from .lane import Lane
 from .response import Fields, ResponseHead, Standing, require_status
 from .service import Service
@@ -33,49 +34,62 @@ _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
 class Reply:
-    """The response of one exchange."""
+    """The response of one exchange; also the `ResponseHead` that a lane is given.
+
+    For the lane's eyes, ``standing``, ``length`` and ``bodiless`` are set as it goes out:
+    a value of their own for that would cost a fortieth of a whole request.
+    """
 
     __slots__ = (
         "_declared",
         "_held",
         "_held_size",
         "_is_head",
-        "_options",
         "_overrides",
         "_pushing",
-        "_reason",
         "_sent",
         "_service",
         "aborted",
+        "bodiless",
         "content_out",
         "fields",
         "finished",
         "fixed",
         "lane",
+        "length",
+        "options",
         "out",
+        "reason",
+        "standing",
         "status",
     )
+
+    bodiless: bool
+    length: int | None
+    standing: Standing
 
     def __init__(self, lane: Lane, service: Service, to_head: bool) -> None:
         self.lane = lane
         self._service = service
         self._is_head = to_head
-        self.out = self.aborted = self._pushing = False
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all that was said; the head must not be out."""
-        self.fixed = self.finished = False
+        self.aborted = self._pushing = False
+        self.fixed = self.out = self.finished = False
         self.status = 200
-        self._reason = b""
+        self.reason = b""
         self.fields: Fields = []
         self._overrides: frozenset[bytes] = frozenset()
-        self._options: tuple[bytes, ...] = ()
+        self.options: tuple[bytes, ...] = ()
         self._declared: int | None = None
         self._sent = 0
         self._held: list[bytes] = []
         self._held_size = 0
         self.content_out = 0  # Bytes that went to the lane.
+
+    def reset(self) -> None:
+        """Forget all that was said; the head must not be out."""
+        aborted = self.aborted
+        Reply.__init__(self, self.lane, self._service, self._is_head)
+        self.aborted = aborted
 
     # The head.
 
@@ -90,7 +104,7 @@ class Reply:
         if reason is not None and not _REASON.fullmatch(reason):
             raise ValueError(f"not a reason phrase: {reason!r}")
         self.status = require_status(code)
-        self._reason = (reason or "").encode("latin-1")
+        self.reason = (reason or "").encode("latin-1")
 
     def add_header(self, name: str, value: str) -> None:
         """See `Connection.add_header`."""
@@ -122,18 +136,17 @@ class Reply:
             case b"content-length":
                 self._declared = None
             case b"connection":
-                self._options = ()
+                self.options = ()
         self.fields = [other for other in self.fields if other[0].lower() != key]
         self._add(field, key)
+
+    def standing_pairs(self) -> Fields:
+        """Return the standing fields that no field of this reply stands in for."""
+        return self._service.standing.now().without(self._overrides).pairs
 
     def names(self, key: bytes) -> bool:
         """Whether a field called ``key``, in lower case, has been set."""
         return any(name.lower() == key for name, _ in self.fields)
-
-    def standing(self) -> Standing:
-        """Return the standing fields that no field of this reply stands in for."""
-        standing = self._service.standing.now()
-        return standing.without(self._overrides) if self._overrides else standing
 
     def _declare_length(self, value: bytes) -> None:
         if self._declared is not None or not _DIGITS.fullmatch(value):
@@ -145,7 +158,7 @@ class Reply:
         if "close" in options:
             self.lane.close_after()
         kept = [o.encode("latin-1") for o in options if o not in ("close", "keep-alive")]
-        self._options += tuple(kept)
+        self.options += tuple(kept)
 
     # The content.
 
@@ -160,7 +173,7 @@ class Reply:
         else:
             content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
         sent = self._sent + len(content)
-        if self._declared is not None and sent > self._declared and not self._bodiless:
+        if self._declared is not None and sent > self._declared and not self._is_bodiless():
             raise RuntimeError(f"more content than the declared {self._declared} bytes")
         self.fixed = True
         self._sent = sent
@@ -168,9 +181,12 @@ class Reply:
             self._held.append(content)
             self._held_size += len(content)
         if self._held_size > self._service.limits.send_chunk:
-            await self._push()
-        elif self.lane.fairness.is_due():
-            await self.lane.fairness.take_turn()
+            await self._push(end=False)
+            return
+        fairness = self.lane.fairness
+        fairness.left -= A_CALL
+        if fairness.left <= 0:
+            await fairness.take_turn()
 
     async def send_whole(self, content: bytes | str) -> None:
         """Send ``content`` as all that there is, in one write."""
@@ -185,7 +201,7 @@ class Reply:
         if self.aborted or self._pushing:
             self._refuse()
         if not self.finished and (self._held_size or not self.out):
-            await self._push()
+            await self._push(end=False)
 
     async def finish(self) -> None:
         """See `Connection.finish`."""
@@ -193,7 +209,7 @@ class Reply:
             self._refuse()
         if self.finished:
             return
-        if self._declared is not None and self._declared != self._sent and not self._bodiless:
+        if self._declared is not None and self._declared != self._sent and not self._is_bodiless():
             raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
         await self._push(end=True)
 
@@ -203,43 +219,45 @@ class Reply:
             raise PeerGone
         raise trio.BusyResourceError("another task is sending this response")
 
-    @property
-    def _bodiless(self) -> bool:
+    def _is_bodiless(self) -> bool:
         return self._is_head or self.status in _BODILESS
 
-    async def _push(self, *, end: bool = False) -> None:
+    async def _push(self, *, end: bool) -> None:
         """Send what is held, after the head if that has not gone yet."""
+        lane = self.lane
         # Who is cancelled before a byte has left can still be answered for.
-        if self.lane.fairness.is_due(self._held_size):
-            await self.lane.fairness.take_turn()
-        elif not self.lane.prompt:
+        fairness = lane.fairness
+        fairness.left -= A_CALL + self._held_size
+        if fairness.left <= 0:
+            await fairness.take_turn()
+        elif not lane.prompt:
             await trio.lowlevel.checkpoint_if_cancelled()
-        bodiless = self._is_head or self.status in _BODILESS
-        head = None if self.out else self._head(whole=end, bodiless=bodiless)
-        data = b"" if bodiless else b"".join(self._held)
+        head = None if self.out else self._fix(whole=end)
+        data = b"" if self.bodiless else b"".join(self._held)
         self._held = []
         self._held_size = 0
         self.fixed = self.out = self._pushing = True
         self.finished = end
         self.content_out += len(data)
         try:
-            if rest := self.lane.send_nowait(head, data, end=end):
-                await self.lane.send_rest(rest)
+            if rest := lane.send_nowait(head, data, end=end):
+                await lane.send_rest(rest)
         finally:
             self._pushing = False
 
-    def _head(self, *, whole: bool, bodiless: bool) -> ResponseHead:
-        return ResponseHead(
-            self.status,
-            self._reason,
-            self.standing(),
-            self.fields,
-            self._announced_length(whole=whole, bodiless=bodiless),
-            bodiless,
-            self._options,
-        )
+    def _fix(self, *, whole: bool) -> ResponseHead:
+        """Return the head as it goes out; ``whole``: with all the content there is."""
+        self.bodiless = self._is_head or self.status in _BODILESS
+        self.standing = self._service.standing.now()
+        if self._overrides:
+            self.standing = self.standing.without(self._overrides)
+        if self.bodiless or self._declared is not None:
+            self.length = self._announced_length(whole=whole)
+        else:
+            self.length = self._held_size if whole else None
+        return self
 
-    def _announced_length(self, *, whole: bool, bodiless: bool) -> int | None:
+    def _announced_length(self, *, whole: bool) -> int | None:
         # 204 has none (RFC 9110 §8.6) and 205 is empty (§15.3.6). A 304 and the answer
         # to HEAD announce what a GET would have got, or nothing where it is unknown.
         if self.status == 204:
@@ -248,6 +266,4 @@ class Reply:
             return 0
         if self._declared is not None:
             return self._declared
-        if not whole or (bodiless and not self._held_size):
-            return None
-        return None if self.status == 304 else self._held_size
+        return self._held_size or None if whole and self.status != 304 else None

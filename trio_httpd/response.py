@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol
 
 from ._syntax.dates import format_date
 from ._syntax.fields import encode_field, format_fields
@@ -99,28 +100,24 @@ class Standing:
         return Standing([field for field in self.pairs if field[0].lower() not in names])
 
 
-@dataclass(slots=True)
-class ResponseHead:
-    """What a lane needs to know to begin a response.
-
-    Args:
-        status: 200 to 599.
-        reason: the phrase, empty for the standard one.
-        standing: the fields that every response has.
-        fields: (name, value) pairs without those that a version of HTTP frames with.
-        length: bytes of content to announce, None where they are not known.
-        bodiless: whether the response ends with its head whatever it announces, as
-            for HEAD, 204 and 304 (RFC 9112 §6.3).
-        options: the handler's own ``Connection`` options (``upgrade``, mostly).
-    """
+class ResponseHead(Protocol):
+    """What a lane needs to know to begin a response, as it stands at that moment."""
 
     status: int
+    """200 to 599."""
     reason: bytes
+    """The phrase, empty for the standard one."""
     standing: Standing
+    """The fields that every response has, but for those that `fields` stand in for."""
     fields: Fields
+    """Pairs of name and value, without those that a version of HTTP frames with."""
     length: int | None
-    bodiless: bool = False
-    options: tuple[bytes, ...] = ()
+    """Bytes of content to announce, None where they are not known."""
+    bodiless: bool
+    """Whether the response ends with its head whatever it announces, as for HEAD, 204 and
+    304 (RFC 9112 §6.3)."""
+    options: tuple[bytes, ...]
+    """The handler's own ``Connection`` options (``upgrade``, mostly)."""
 
 
 class StandingFields:

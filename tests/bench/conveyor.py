@@ -52,6 +52,14 @@ class Conveyor(trio.abc.Stream):
         self._left -= 1
         return self._request if self._left >= 0 else b""
 
+    async def wait_receive_might_not_block(self) -> None:
+        """Return: there is always a request."""
+
+    def receive_nowait(self, max_bytes: int) -> bytes:
+        """Return the next request, whole; b"" after the last."""
+        self._left -= 1
+        return self._request if self._left >= 0 else b""
+
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Take an answer at once."""
         self.answers += 1

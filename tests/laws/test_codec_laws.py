@@ -31,7 +31,7 @@ def read_all(pieces: Iterable[bytes]) -> list[Exchange]:
                 break
             while data := codec.next_content():
                 content += data
-            if not codec.content_ended:
+            if not codec.content.ended:
                 break
             found.append((head, content))
             head, content = None, b""

@@ -54,7 +54,7 @@ def test_empty_lines_before_a_request_are_skipped() -> None:
     assert codec.next_head() is None
     codec.feed(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert codec.next_head() is not None
-    assert not codec.has_unread
+    assert not codec.unread
 
 
 def test_a_lone_carriage_return_begins_nothing_else() -> None:
@@ -82,11 +82,11 @@ def test_content_is_followed_by_the_next_head() -> None:
     assert (codec.next_content(), codec.next_content()) == (b"ab", None)
     codec.feed(b"cPUT /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert (codec.next_content(), codec.next_content()) == (b"c", b"")
-    assert codec.content_ended
+    assert codec.content.ended
     head = codec.next_head()
     assert head is not None
     assert head.target == "/b"
-    assert (codec.content_left, codec.content_ended) == (1, False)
+    assert (codec.content_left, codec.content.ended) == (1, False)
 
 
 def test_an_end_within_content_is_told() -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_kept_of_what_has_been_read() -> None:
     codec.next_head()
     codec.next_content()
     assert codec.next_head() is None
-    assert codec._buffer == b""
+    assert codec.unread == b""
 
 
 def test_what_nobody_has_read_can_be_taken_once() -> None:

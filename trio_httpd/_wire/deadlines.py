@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import trio
 
 from ..config import Timeouts
+from .outbox import Outbox
 
 
 class Spawn(Protocol):
@@ -94,6 +95,7 @@ class DeadlineWatcher:
             self.send,
             self.handler,
         )
+        self.outbox = Outbox()
         self.clock = trio.lowlevel.current_clock()
         self.wakes_at = math.inf
         self._nap = trio.CancelScope()
@@ -123,14 +125,18 @@ class DeadlineWatcher:
         self.wakes_at = self._nap.deadline = when
 
     async def watch(self) -> None:
-        """Expire what is due until nobody holds the watcher."""
+        """Expire what is due until nobody holds the watcher; have the outbox open so long."""
         try:
-            while self._holders:
-                self.wakes_at = min(queue.earliest() for queue in self._queues)
-                with trio.CancelScope(deadline=self.wakes_at) as self._nap:
-                    await trio.sleep_forever()
-                now = trio.current_time()
-                for queue in self._queues:
-                    queue.expire_until(now)
+            with self.outbox.opened():
+                while self._holders:
+                    await self._expire_next()
         finally:
             self._started = False
+
+    async def _expire_next(self) -> None:
+        self.wakes_at = min(queue.earliest() for queue in self._queues)
+        with trio.CancelScope(deadline=self.wakes_at) as self._nap:
+            await trio.sleep_forever()
+        now = trio.current_time()
+        for queue in self._queues:
+            queue.expire_until(now)

@@ -25,7 +25,7 @@ from ..access_log import log_exchange
 from ..access_log import logger as access_log
 from ..connection import Connection
 from ..errors import PeerError, PeerGone
-from ..request import RequestHead
+from ..request import Request, RequestHead
 from ..response import Response
 from ..service import Service
 from .deadlines import DeadlineQueue
@@ -93,28 +93,37 @@ class Http1Loop:
 
     async def serve_requests(self) -> None:
         """Serve requests until the transport is to be closed."""
-        waiting = self._transport.deadlines.connection_setup
+        transport, service = self._transport, self._service
+        handling = transport.deadlines.handler
+        waiting = transport.deadlines.connection_setup
         while True:
             try:
                 head = await self._next_head(waiting)
             except PeerError as problem:
-                logger.info("%a refused: %a", self._transport.remote_addr, str(problem))
+                logger.info("%a refused: %a", transport.remote_addr, str(problem))
                 await self.say(Response.text(problem.status, problem.detail))
                 return
             if head is None:
                 return
-            lane = await self._exchange(head)
-            if not self._may_go_on(lane):
+            conn = self._begin_exchange(head)
+            careful = handling.is_finite or head.expectations
+            try:
+                await dispatch(conn, self._handle if careful else service.handler, service)
+            finally:
+                if transport.expired is not handling:  # Else see `part`.
+                    self._end_exchange(conn)
+            if not (self._may_go_on() and (self._codec.content.ended or await self._drain())):
                 return
-            if not (self._codec.content_ended or await self._drain()):
-                return
-            waiting = self._transport.deadlines.keep_alive
+            # Nothing of an exchange is kept while we wait for the next.
+            self._head, self._lane = _NO_REQUEST, None
+            del conn, head
+            waiting = transport.deadlines.keep_alive
 
     async def _next_head(self, waiting: DeadlineQueue) -> RequestHead | None:
         """Return the next head; None where the peer or the time ended before."""
         codec, transport = self._codec, self._transport
         phase = waiting
-        if codec.has_unread:  # It was sent before its turn: has not been waited for.
+        if codec.unread:  # It was sent before its turn: has not been waited for.
             if (head := codec.next_head()) is not None:
                 return head
             phase = transport.deadlines.header if codec.head_begun else waiting
@@ -135,41 +144,33 @@ class Http1Loop:
         finally:
             phase.leave(transport)
 
-    async def _exchange(self, head: RequestHead) -> Http1Lane:
-        """Let the handler answer one request; return the lane that it went through."""
-        transport, service = self._transport, self._service
+    def _begin_exchange(self, head: RequestHead) -> Connection:
+        """Return the connection object for one request."""
         self._served += 1
-        last = self._served >= service.limits.requests_per_connection
+        last = self._served >= self._service.limits.requests_per_connection
+        self._began = trio.current_time() if access_log.isEnabledFor(logging.INFO) else None
         self._head = head
         lane = self._lane = Http1Lane(
-            transport, self._codec, service, head, last or not head.keep_alive
+            self._transport, self._codec, self._service, head, last or not head.keep_alive
         )
-        conn = self._conn = Connection(head, lane, service)
-        self._began = trio.current_time() if access_log.isEnabledFor(logging.INFO) else None
-        handling = transport.deadlines.handler
-        try:
-            await dispatch(conn, self._handle if handling.is_finite else service.handler, service)
-        finally:
-            if transport.expired is not handling:  # Else see `part`.
-                self._end_exchange(conn)
-        return lane
+        conn = self._conn = Connection(head, lane, self._service)
+        return conn
 
     def _end_exchange(self, conn: Connection) -> None:
         """Log it, and let nobody who still has its connection object do anything."""
         if self._began is not None:
-            status, size = conn.outcome
-            log_exchange(
-                conn.request,
-                status=status,
-                size=size,
-                seconds=trio.current_time() - self._began,
-                peer=self._transport.remote_addr,
-            )
+            self._log(conn, conn.request, trio.current_time() - self._began)
         conn.retire()
         self._conn = None
 
+    def _log(self, conn: Connection, request: Request | None, seconds: float) -> None:
+        status, size = conn.outcome
+        peer = self._transport.remote_addr
+        log_exchange(request, status=status, size=size, seconds=seconds, peer=peer)
+
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""
+        conn.check_expectations()
         handling = self._transport.deadlines.handler
         handling.enter(self._transport)
         try:
@@ -177,9 +178,10 @@ class Http1Loop:
         finally:
             handling.leave(self._transport)
 
-    def _may_go_on(self, lane: Http1Lane) -> bool:
-        """Whether another request can be served, once unread content is out of the way."""
-        transport = self._transport
+    def _may_go_on(self) -> bool:
+        """Whether another request may be read, after what is left of the last one."""
+        lane, transport = self._lane, self._transport
+        assert lane is not None
         return not (lane.closing or transport.broken or transport.receiving or transport.expired)
 
     async def _drain(self) -> bool:
@@ -205,6 +207,7 @@ class Http1Loop:
     async def part(self) -> None:
         """Say what is still to be said, and let the peer read it."""
         transport, deadlines = self._transport, self._transport.deadlines
+        await transport.settle()
         if transport.expired is deadlines.header:
             logger.info("%a sent no whole head in time", transport.remote_addr)
             await self.say(Response.text(408))
@@ -230,7 +233,7 @@ class Http1Loop:
     def _peer_is_done(self) -> bool:
         """Whether the peer said that it sends no more, and has sent no more."""
         # After content old clients send another CRLF (RFC 9112 §2.2): that is not it.
-        return not self._head.keep_alive and self._head.length == 0 and not self._codec.has_unread
+        return not self._head.keep_alive and self._head.length == 0 and not self._codec.unread
 
     def _is_read_by_others(self) -> bool:
         """Whether a task of a handler's still reads, or an upgraded stream is closed."""
@@ -246,6 +249,4 @@ class Http1Loop:
             await conn.respond(answer)
         finally:
             if access_log.isEnabledFor(logging.INFO):
-                status, size = conn.outcome
-                peer = self._transport.remote_addr
-                log_exchange(None, status=status, size=size, seconds=0, peer=peer)
+                self._log(conn, None, 0)

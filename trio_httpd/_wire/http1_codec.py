@@ -21,14 +21,16 @@ _NO_CONTENT = LengthReader(0)
 class Http1Codec:
     """What a peer has sent on one transport, request by request."""
 
-    __slots__ = ("_at", "_buffer", "_checked", "_content", "_fault", "_limits", "fed_all")
+    __slots__ = ("_at", "_checked", "_fault", "_limits", "content", "fed_all", "unread")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._buffer = b""
-        self._at = 0  # What stands before it in the buffer has been read.
+        self.unread = b""
+        """What has arrived and is not all read; empty if nothing is left to read."""
+        self._at = 0  # What stands before it there has been read.
         self._checked = 0  # What stands before it is no end of the next head.
-        self._content: ContentReader = _NO_CONTENT
+        self.content: ContentReader = _NO_CONTENT
+        """What reads the content of the last head."""
         self._fault: PeerError | None = None  # In content: nothing after it has meaning.
         self.fed_all = False
         """Whether the peer's side has ended."""
@@ -37,32 +39,22 @@ class Http1Codec:
         """Add what has arrived; b"" is the end of the peer's side."""
         if not data:
             self.fed_all = True
-        elif not self._buffer:
-            self._buffer = data
+        elif not self.unread:
+            self.unread = data
         else:
             self._checked = max(0, self._checked - self._at)
-            self._buffer = self._buffer[self._at :] + data
+            self.unread = self.unread[self._at :] + data
             self._at = 0
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether bytes are here that nobody has read."""
-        return self._at < len(self._buffer)
 
     @property
     def head_begun(self) -> bool:
         """Whether a head has begun; empty lines before it are none of it."""
-        return self._buffer[self._at : self._at + 2] not in (b"", b"\r")
-
-    @property
-    def content_ended(self) -> bool:
-        """Whether the content of the last head has been read to its end."""
-        return self._content.ended
+        return self.unread[self._at : self._at + 2] not in (b"", b"\r")
 
     @property
     def content_left(self) -> float:
         """How much content is still to be read at least."""
-        return self._content.left if isinstance(self._content, LengthReader) else 1
+        return self.content.left if isinstance(self.content, LengthReader) else 1
 
     def next_head(self) -> RequestHead | None:
         """Return the next head, None until it is here whole.
@@ -72,7 +64,7 @@ class Http1Codec:
         Raises:
             PeerError: it breaks a rule, or the peer's side ended within it.
         """
-        buffer, at = self._buffer, self._at
+        buffer, at = self.unread, self._at
         while buffer.startswith(b"\r\n", at):
             self._at = at = at + 2
         end = buffer.find(b"\r\n\r\n", max(at, self._checked - 3) if self._checked else at) + 4
@@ -83,8 +75,9 @@ class Http1Codec:
         head = read_ordinary(buffer, at, end, self._limits) or read_strictly(
             buffer[at:end], self._limits
         )
-        self._content = self._reader_for(head) if head.length != 0 else _NO_CONTENT
-        self._let_go()
+        self.content = self._reader_for(head) if head.length != 0 else _NO_CONTENT
+        if end == len(buffer):
+            self.unread, self._at, self._checked = b"", 0, 0
         return head
 
     def _reader_for(self, head: RequestHead) -> ContentReader:
@@ -92,10 +85,10 @@ class Http1Codec:
 
     def _check_beginning(self) -> None:
         self._let_go()
-        rest = self._buffer[self._at :]
+        rest = self.unread[self._at :]
         if self.head_begun:
             check_beginning(rest, max(0, self._checked - self._at), self._limits)
-        self._checked = len(self._buffer)
+        self._checked = len(self.unread)
         if rest and self.fed_all:
             raise PeerError(400, "the request ended within its head")
 
@@ -105,27 +98,27 @@ class Http1Codec:
         Raises:
             PeerError: it breaks a rule, or the peer's side ended within it.
         """
-        if self._content.ended:
+        if self.content.ended:
             return b""
         if self._fault is not None:
             raise self._fault
         try:
-            piece, self._at = self._content.read(self._buffer, self._at)
-            if not (piece or self._content.ended) and self.fed_all:
+            piece, self._at = self.content.read(self.unread, self._at)
+            if not (piece or self.content.ended) and self.fed_all:
                 raise PeerError(400, "the request ended within its content")
         except PeerError as fault:
             self._fault = fault
             raise
         self._let_go()
-        return piece if piece or self._content.ended else None
+        return piece if piece or self.content.ended else None
 
     def take_rest(self) -> bytes:
         """Return what nobody has read, and have it no more."""
-        rest = self._buffer[self._at :]
-        self._buffer, self._at = b"", 0
+        rest = self.unread[self._at :]
+        self.unread, self._at = b"", 0
         return rest
 
     def _let_go(self) -> None:
         """Keep no memory of what has all been read."""
-        if self._at == len(self._buffer):
-            self._buffer, self._at, self._checked = b"", 0, 0
+        if self._at == len(self.unread):
+            self.unread, self._at, self._checked = b"", 0, 0

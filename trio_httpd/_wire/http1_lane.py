@@ -53,6 +53,7 @@ class Http1Lane:
         "_transport",
         "closing",
         "fairness",
+        "prompt",
         "upgraded",
     )
 
@@ -75,6 +76,7 @@ class Http1Lane:
         self._ending = False  # And so is the end.
         self._interim: trio.Event | None = None  # Set when one under way has gone out.
         self.fairness = transport.fairness
+        self.prompt = transport.prompt
         self.closing = closing
         """Whether no further request is served on the transport."""
         self.upgraded: UpgradedStream | None = None
@@ -90,17 +92,12 @@ class Http1Lane:
         """See `Lane.local_addr`."""
         return self._transport.local_addr
 
-    @property
-    def prompt(self) -> bool:
-        """See `Lane.prompt`."""
-        return self._transport.prompt
-
     # Content.
 
     @property
     def content_arrived(self) -> bool:
         """See `Lane.content_arrived`."""
-        return self._codec.has_unread
+        return bool(self._codec.unread)
 
     async def receive(self) -> bytes:
         """See `Lane.receive`."""
@@ -149,6 +146,9 @@ class Http1Lane:
         self._ending = end
         if self._interim is not None:  # Another task reads, and is just asking for more.
             return opening + data
+        whole = end and head is not None
+        if whole and not (self.closing or self._codec.unread):
+            return self._transport.post(opening + data)
         if rest := self._transport.send_nowait(opening + data):
             return rest
         if end:
@@ -168,10 +168,12 @@ class Http1Lane:
             self._transport.ends_content = False
 
     def _open_response(self, head: ResponseHead, *, end: bool) -> bytes:
-        framing = self._framing = framing_for(head, self._head.http_version)
+        framing = Framing.LENGTH
+        if head.length is None and not head.bodiless:
+            framing = self._framing = framing_for(head, self._head.http_version)
         if framing is Framing.CLOSE:
             self.closing = self._transport.ends_content = True
-        elif not self._codec.content_ended and self._content_is_in_the_way(end=end):
+        elif not self._codec.content.ended and self._content_is_in_the_way(end=end):
             self.closing = True
         self._opened = True
         if self.closing or self._head.asks_keep_alive or head.options:
@@ -188,7 +190,7 @@ class Http1Lane:
     def _content_is_in_the_way(self, *, end: bool) -> bool:
         """Whether content that nobody will read stands before the next request."""
         codec = self._codec
-        if self._head.expectations and not self._reading and not codec.has_unread:
+        if self._head.expectations and not self._reading and not codec.unread:
             return True  # It may come or not: the peer was never told to go on.
         return (end or not self._reading) and codec.content_left > MOST_DRAINED
 

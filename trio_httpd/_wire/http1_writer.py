@@ -31,7 +31,10 @@ def framing_for(head: ResponseHead, http_version: str) -> Framing:
 
 def format_head(head: ResponseHead, framing: Framing, persistence: bytes = b"") -> bytes:
     """Return a head as bytes; ``persistence`` are lines of `format_persistence`."""
-    lines = _status_line(head.status, head.reason) + head.standing.lines
+    lines = _STATUS_LINES.get(head.status, b"")
+    if head.reason or not lines:
+        lines = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
+    lines += head.standing.lines
     if persistence:
         lines += persistence
     if head.fields:
@@ -60,16 +63,10 @@ def format_persistence(options: tuple[bytes, ...], keep_alive: float) -> bytes:
 
 def format_interim(status: int, fields: Fields) -> bytes:
     """Return the head of an interim response, or of a switch to another protocol."""
-    return b"%b%b\r\n" % (_status_line(status, b""), format_fields(fields))
+    return b"%b%b\r\n" % (_STATUS_LINES[status], format_fields(fields))
 
 
 def format_chunk(data: bytes, *, end: bool) -> bytes:
     """Return content as a chunk, with what ends all chunks (RFC 9112 §7.1)."""
     chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
     return chunk + b"0\r\n\r\n" if end else chunk
-
-
-def _status_line(status: int, reason: bytes) -> bytes:
-    if not reason and status in _STATUS_LINES:
-        return _STATUS_LINES[status]
-    return b"HTTP/1.1 %d %b\r\n" % (status, reason)

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Awaitable
 from typing import Protocol, cast, runtime_checkable
 
 import trio
 
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
-from ..fairness import Fairness
+from ..fairness import A_TURN, Fairness
 from ..sockets import reset_on_close
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 
@@ -31,6 +32,7 @@ logger = logging.getLogger("trio_httpd.connection")
 
 _LARGEST_PIECE = 64 * 1024
 _SMALLEST_PIECE = 1024
+_LARGEST_POST = 16 * 1024
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -43,7 +45,13 @@ class Abortable(Protocol):
 
 
 class PromptStream(Protocol):
-    """A stream that sends without waiting, as far as it can."""
+    """A stream that sends and receives without waiting, as far as it can."""
+
+    def receive_nowait(self, max_bytes: int) -> bytes | None:
+        """Return what is there, None where nothing is."""
+
+    def wait_receive_might_not_block(self) -> Awaitable[None]:
+        """Wait until something is there."""
 
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what there is room for, and return how much that was."""
@@ -71,6 +79,8 @@ class Transport:
 
     __slots__ = (
         "_given",
+        "_overflow",
+        "_posted",
         "_progress",
         "_prompt",
         "_spawn",
@@ -107,6 +117,8 @@ class Transport:
         self.prompt = prompt
         """Whether `send_nowait` sends anything, and may be called by anybody."""
         self._given = self._untaken = 0  # In this period of sending; at its beginning.
+        self._posted = b""  # What is in the outbox.
+        self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
         self.fairness = Fairness()
         self.receiving = False
         self.broken = self.ended = False
@@ -120,7 +132,7 @@ class Transport:
         """The near end, None where unknown."""
         return local_address(self.stream)
 
-    async def receive(self, max_bytes: int | None) -> bytes:
+    async def receive(self, max_bytes: int = _LARGEST_PIECE) -> bytes:
         """Return what arrives next, b"" at the end of the peer's side.
 
         Raises:
@@ -132,14 +144,19 @@ class Transport:
         if self.receiving:
             raise trio.BusyResourceError("another task is receiving from this transport")
         self.receiving = True
-        self.fairness.waited()  # Streams execute a checkpoint whenever they receive.
         try:
-            return bytes(await self.stream.receive_some(max_bytes))
+            if (stream := self._prompt) is None:
+                return bytes(await self.stream.receive_some(max_bytes))
+            while True:
+                await stream.wait_receive_might_not_block()
+                if (data := stream.receive_nowait(max_bytes)) is not None:
+                    return data
         except _GONE as problem:
             self.broken = True
             raise PeerGone from problem
         finally:
             self.receiving = False
+            self.fairness.left = A_TURN  # Whoever receives executes a checkpoint.
 
     async def send(self, data: bytes) -> None:
         """Send ``data``: `send_nowait`, and `send_rest` if need be."""
@@ -154,7 +171,7 @@ class Transport:
         """
         if self.broken:
             raise PeerGone
-        if self._prompt is None or not data:
+        if self._prompt is None or self._overflow is not None or not data:
             return data
         try:
             sent = self._prompt.send_nowait(data)
@@ -170,23 +187,73 @@ class Transport:
             PeerGone: the transport is broken, or the peer took too little and the
                 transport has been reset.
         """
+        await self.settle()
+        if self.broken:
+            raise PeerGone
         if self._prompt is None:
             await self._send_in_pieces(rest)
             return
         self.broken = True  # Until it has gone out whole.
-        self._given, self._untaken = 0, self._prompt.untaken()
+        await self._send_as_taken(self._prompt, rest)
+        self.broken = self.ended
+
+    async def _send_as_taken(self, stream: PromptStream, rest: bytes | memoryview) -> None:
+        self._given, self._untaken = 0, stream.untaken()
         self.deadlines.send.enter(self)
         try:
             while rest:
-                await self._prompt.wait_send_all_might_not_block()
-                sent = self._prompt.send_nowait(rest)
+                await stream.wait_send_all_might_not_block()
+                sent = stream.send_nowait(rest)
                 self._given += sent
                 rest = rest[sent:]
         except _GONE as problem:
             raise PeerGone from problem
         finally:
             self.deadlines.send.leave(self)
-        self.broken = self.ended
+
+    def post(self, data: bytes) -> bytes | memoryview:
+        """Send ``data`` at the end of this turn, or now where that is not to be.
+
+        As `send_nowait`; what is posted needs no `send_rest`.
+        """
+        outbox = self.deadlines.outbox
+        if self.broken or len(data) > _LARGEST_POST or not (self.prompt and outbox.is_open):
+            return self.send_nowait(data)
+        if self._overflow is not None:
+            return data
+        self._posted = data
+        outbox.put(self)
+        return b""
+
+    def flush_post(self) -> None:
+        """Send what was posted; raises nothing."""
+        data, self._posted = self._posted, b""
+        try:
+            if data and (rest := self.send_nowait(data)):
+                self._overflow = trio.Event()
+                self._spawn(self._send_overflow, rest, self._overflow)
+        except PeerGone:
+            pass  # Whoever sends or receives next is told.
+
+    async def _send_overflow(self, rest: memoryview, gone: trio.Event) -> None:
+        """Send what there was no room for at the end of a turn."""
+        assert self._prompt is not None
+        try:
+            await self._send_as_taken(self._prompt, rest)
+        except PeerGone:
+            self.broken = True
+        except trio.Cancelled:
+            self.broken = True
+            raise
+        finally:
+            self._overflow = None
+            gone.set()
+
+    async def settle(self) -> None:
+        """Wait until what was posted is out, or `Timeouts.send` has ended that."""
+        self.flush_post()
+        if self._overflow is not None:
+            await self._overflow.wait()
 
     def _peer_takes_enough(self) -> bool:
         """Whether the peer took what it had to in this period; the next one begins."""
@@ -228,7 +295,7 @@ class Transport:
         """End the phase that ran out of time."""
         if phase is not self.deadlines.send:
             self.expired = phase
-            self.prompt = False  # Who is cancelled is to notice.
+            self.fairness.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
         elif self._peer_takes_enough():
             phase.enter(self)
@@ -242,6 +309,7 @@ class Transport:
         A stream that can be reset has an ``abort`` of its own; so have TCP sockets.
         On any other, all that a peer can be shown is the end.
         """
+        self._posted = b""
         sock = socket_of(self.stream)
         if isinstance(self.stream, Abortable):
             try:
@@ -256,6 +324,7 @@ class Transport:
     def end(self) -> None:
         """Close the transport now, whatever goes on on it."""
         self.scope.cancel()
+        self.flush_post()
         if self.ends_content:
             self.abort()
         self._end()
@@ -278,6 +347,7 @@ class Transport:
 
     async def drop(self) -> None:
         """Close the transport without waiting, so that nothing cut looks whole."""
+        self.flush_post()
         if self.ends_content:
             self.abort()
         await close_now(self.stream)

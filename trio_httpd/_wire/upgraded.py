@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,8 @@ import trio
 
 from ..errors import PeerGone
 from .transport import Transport
+
+_LARGEST_READ = 64 * 1024
 
 
 class UpgradedStream(trio.abc.HalfCloseableStream):
@@ -28,11 +31,11 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
         self._require_open()
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if not self._early:
             with self._told_if_closed():
-                return await self._transport.receive(max_bytes)
+                return await self._transport.receive(max_bytes or _LARGEST_READ)
         await trio.lowlevel.checkpoint()
         count = len(self._early) if max_bytes is None else max_bytes
         piece, self._early = self._early[:count], self._early[count:]

@@ -133,15 +133,27 @@ class MemoryStream(trio.abc.HalfCloseableStream):
         """Return what has arrived, b"" at the end."""
         if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
+        await self.wait_receive_might_not_block()
+        return self._take(max_bytes)
+
+    async def wait_receive_might_not_block(self) -> None:
+        """Wait until something has arrived, or the end."""
         with self._receiving:
             await checkpoint()
             self._require_open()
             while not (self._incoming.data or self._incoming.ended):
                 await self._incoming.changed.park()
                 self._require_open()
-            if self._incoming.reset and not self._incoming.data:
-                raise trio.BrokenResourceError("the other end was reset")
-            return self._incoming.take(max_bytes)
+
+    def receive_nowait(self, max_bytes: int) -> bytes | None:
+        """Return what has arrived, b"" at the end, None where nothing has."""
+        self._require_open()
+        return self._take(max_bytes) if self._incoming.data or self._incoming.ended else None
+
+    def _take(self, max_bytes: int | None) -> bytes:
+        if self._incoming.reset and not self._incoming.data:
+            raise trio.BrokenResourceError("the other end was reset")
+        return self._incoming.take(max_bytes)
 
     def close(self) -> None:
         """Close both sides now; tasks that wait on either are told."""

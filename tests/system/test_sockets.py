@@ -1,0 +1,136 @@
+"""Streams of real sockets: they keep trio's rules, and some of their own."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from trio.testing import check_half_closeable_stream, wait_all_tasks_blocked
+
+from trio_httpd.sockets import SocketStream
+
+Pair = tuple[SocketStream, SocketStream]
+Maker = Callable[[], Awaitable[Pair]]
+
+
+async def tcp_pair() -> Pair:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    return SocketStream(near), SocketStream(far)
+
+
+async def unix_pair() -> Pair:
+    near, far = socket.socketpair()
+    return SocketStream(near), SocketStream(far)
+
+
+PAIRS = pytest.mark.parametrize("pair", [tcp_pair, unix_pair])
+
+
+async def clog(near: SocketStream) -> int:
+    """Send until nothing more goes out; return how much went."""
+    sent = 0
+    while (step := near.send_nowait(b"x" * 100_000)) or sent == 0:
+        sent += step
+    return sent
+
+
+@PAIRS
+async def test_it_is_a_stream_as_trio_has_them(pair: Maker) -> None:
+    async def clogged() -> Pair:
+        near, far = await pair()
+        await clog(near)
+        return near, far
+
+    await check_half_closeable_stream(pair, clogged)
+
+
+@PAIRS
+async def test_what_there_is_room_for_goes_at_once(pair: Maker) -> None:
+    near, far = await pair()
+    async with near, far:
+        assert near.send_nowait(b"abc") == 3
+        await far.wait_receive_might_not_block()
+        assert (far.receive_nowait(2), far.receive_nowait(2)) == (b"ab", b"c")
+        assert far.receive_nowait(2) is None
+        await near.send_eof()
+        await far.wait_receive_might_not_block()
+        assert far.receive_nowait(2) == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+async def test_tcp_on_linux_tells_what_the_peer_has_not_taken() -> None:
+    near, far = await tcp_pair()
+    async with near, far:
+        sent = await clog(near)
+        before = near.untaken()
+        assert 0 < before <= sent
+        await far.receive_some()
+        for _ in range(10):
+            await far.receive_some()
+        assert near.untaken() < before
+        await near.aclose()
+        assert near.untaken() == 0
+
+
+async def test_elsewhere_nothing_is_told() -> None:
+    near, far = await unix_pair()
+    async with near, far:
+        assert near.send_nowait(b"x" * 100) == 100
+        assert near.untaken() == 0
+
+
+async def test_an_abort_is_a_reset() -> None:
+    near, far = await tcp_pair()
+    async with far:
+        near.abort()
+        near.abort()
+        await far.wait_receive_might_not_block()
+        with pytest.raises(trio.BrokenResourceError):
+            far.receive_nowait(1)
+        with pytest.raises(trio.ClosedResourceError):
+            near.send_nowait(b"x")
+        with pytest.raises(trio.ClosedResourceError):
+            near.receive_nowait(1)
+        with pytest.raises(trio.ClosedResourceError):
+            await near.wait_receive_might_not_block()
+
+
+async def test_a_unix_socket_is_closed_for_want_of_a_reset() -> None:
+    near, far = await unix_pair()
+    async with far:
+        near.abort()
+        assert await far.receive_some() == b""
+
+
+async def test_who_waits_is_told_when_it_is_aborted(nursery: trio.Nursery) -> None:
+    near, far = await tcp_pair()
+
+    async def told(call: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await call()
+
+    async with far:
+        await clog(near)
+        nursery.start_soon(told, near.receive_some)
+        nursery.start_soon(told, near.wait_send_all_might_not_block)
+        await wait_all_tasks_blocked()
+        near.abort()
+        await wait_all_tasks_blocked()
+
+
+async def test_one_task_sends_at_a_time(nursery: trio.Nursery) -> None:
+    near, far = await unix_pair()
+    async with near, far:
+        await clog(near)
+        nursery.start_soon(near.wait_send_all_might_not_block)
+        await wait_all_tasks_blocked()
+        for call in (near.send_eof, near.wait_send_all_might_not_block):
+            with pytest.raises(trio.BusyResourceError):
+                await call()
+        while far.receive_nowait(100_000):
+            pass
