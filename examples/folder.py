@@ -3,11 +3,7 @@
 Run it, naming a folder if you like, then: curl -i http://127.0.0.1:8080/files/
 """
 
-import contextlib
 import sys
-from functools import partial
-
-import trio
 
 import trio_httpd
 
@@ -24,5 +20,4 @@ async def app(conn: trio_httpd.Connection) -> str | None:
 
 if __name__ == "__main__":
     folder = sys.argv[1] if len(sys.argv) > 1 else "."
-    with contextlib.suppress(KeyboardInterrupt):
-        trio.run(partial(trio_httpd.serve, app, 8080, docroot=folder))
+    trio_httpd.run(app, 8080, docroot=folder)

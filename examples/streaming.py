@@ -3,8 +3,6 @@
 Run it, then: curl -N 'http://127.0.0.1:8080/?from=5'
 """
 
-import contextlib
-
 import trio
 
 import trio_httpd
@@ -24,5 +22,4 @@ async def count_down(conn: trio_httpd.Connection) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        trio.run(trio_httpd.serve, count_down, 8080)
+    trio_httpd.run(count_down, 8080)

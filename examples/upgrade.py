@@ -7,10 +7,6 @@ Connection: upgrade
 Upgrade: shout
 """
 
-import contextlib
-
-import trio
-
 import trio_httpd
 
 
@@ -23,5 +19,4 @@ async def shout(conn: trio_httpd.Connection) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        trio.run(trio_httpd.serve, shout, 8080)
+    trio_httpd.run(shout, 8080)

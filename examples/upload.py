@@ -3,11 +3,8 @@
 Run it, then: curl -T some-file http://127.0.0.1:8080/
 """
 
-import contextlib
 import hashlib
 import math
-
-import trio
 
 import trio_httpd
 
@@ -25,5 +22,4 @@ async def digest(conn: trio_httpd.Connection) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        trio.run(trio_httpd.serve, digest, 8080)
+    trio_httpd.run(digest, 8080)

@@ -32,7 +32,7 @@ OTHERS = [block for block in BLOCKS if block not in TESTS]
 @pytest.mark.parametrize(("place", "code"), OTHERS, ids=[place for place, _ in OTHERS])
 def test_a_block_of_code_runs(place: str, code: str) -> None:
     # Servers that a page starts would run for ever; what they serve is defined all the same.
-    code = re.sub(r"^trio\.run\(.*$", "", code, flags=re.MULTILINE)
+    code = re.sub(r"^trio(?:_httpd)?\.run\(.*$", "", code, flags=re.MULTILINE)
     exec(compile(code, place, "exec"), {"__name__": "documentation"})
 
 

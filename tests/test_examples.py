@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
 
@@ -56,6 +57,30 @@ async def test_upload() -> None:
     async with connect(example("upload").digest) as client:
         response = await client.post("/", b"x" * 1_000_000)
         assert response.json()["bytes"] == 1_000_000
+        assert (await client.get("/")).status == 405
+
+
+async def test_echo() -> None:
+    heard = trio.Event()
+
+    async def words() -> AsyncIterator[bytes]:
+        yield b"one "
+        await heard.wait()  # The rest is not sent before the beginning has come back.
+        yield b"two"
+
+    async with (
+        connect(example("echo").echo) as client,
+        client.stream("PUT", "/", body=words()) as response,
+    ):
+        echoed = b""
+        async for chunk in response:
+            echoed += chunk
+            heard.set()
+    assert echoed == b"one two"
+
+
+async def test_echo_wants_content() -> None:
+    async with connect(example("echo").echo) as client:
         assert (await client.get("/")).status == 405
 
 
