@@ -14,6 +14,7 @@ from .content import RequestContent
 from .docroot import Docroot
 from .errors import HTTPError, PeerError, PeerGone
 from .headers import Headers
+from .listeners import open_listeners
 from .program import run
 from .request import Request
 from .response import Response
@@ -35,6 +36,7 @@ __all__ = [
     "Response",
     "Server",
     "Timeouts",
+    "open_listeners",
     "run",
     "serve",
     "serve_listeners",

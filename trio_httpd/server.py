@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import math
+import socket
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, Unpack
 
 import trio
@@ -34,11 +36,13 @@ from .connection import Handler
 from .listeners import open_listeners
 from .response import Response
 from .service import Service
+from .sockets import SocketStream
 
 logger = logging.getLogger("trio_httpd.server")
 
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _PAUSE_WHEN_OUT = 0.1
+_EPISODE = 10.0
 _MOST_TURNED_AWAY = 64
 _BUSY = Response.text(503, headers=[("Retry-After", "1")])
 
@@ -65,6 +69,7 @@ class Server:
         self._watcher: DeadlineWatcher  # One for each time of serving.
         self._transports: set[Transport] = set()
         self._turned_away = 0
+        self._lacking_until = -math.inf
         self._paused = False
         self._room = trio.lowlevel.ParkingLot()  # Where those wait who may not accept.
         self._nursery: trio.Nursery | None = None
@@ -139,6 +144,18 @@ class Server:
         else:
             self._nursery.start_soon(self._admit_when_room, stream)
 
+    def add_socket(self, sock: socket.socket) -> None:
+        """Serve a connected stream socket as if it had been accepted, and own it.
+
+        It may come from wherever there are sockets: another thread or process, inetd.
+
+        Raises:
+            RuntimeError: the server is not serving; the socket is still the caller's.
+        """
+        if self._nursery is None:
+            raise RuntimeError("this server is not serving")
+        self.add_stream(SocketStream(sock))
+
     def _begin(self, stream: trio.abc.Stream) -> None:
         """Start the task that serves ``stream``."""
         assert self._spawn is not None
@@ -205,7 +222,6 @@ class Server:
 
     async def _accept(self, listener: trio.abc.Listener[Any]) -> None:
         """Accept, and start the task of each transport."""
-        episode = False  # Of lacking resources: one line in the log.
         async with listener:
             while True:
                 await self._wait_for_room()
@@ -214,14 +230,22 @@ class Server:
                 except OSError as problem:
                     if problem.errno not in _OUT_OF_RESOURCES:
                         raise
-                    if not episode:
-                        logger.warning("not accepting for a while: %s", problem.strerror)
-                    episode = True
+                    self._note_lack(problem)
                     await trio.sleep(_PAUSE_WHEN_OUT)
-                    continue
-                episode = False
-                # Meanwhile we may have been paused, or the last place taken.
-                await self._admit_when_room(stream)
+                else:
+                    # Meanwhile we may have been paused, or the last place taken.
+                    await self._admit_when_room(stream)
+
+    def _note_lack(self, problem: OSError) -> None:
+        """Log that resources are lacking, once for each episode.
+
+        Each transport that ends makes room for one more, so an episode is over only when
+        there was no lack for a while, at any listener.
+        """
+        now = trio.current_time()
+        if now > self._lacking_until:
+            logger.warning("not accepting for a while: %s", problem.strerror)
+        self._lacking_until = now + _EPISODE
 
     async def _wait_for_room(self) -> None:
         while self._paused or (self._options.overflow == "wait" and self._full):
@@ -241,8 +265,7 @@ class Server:
 
     async def _serve_transport(self, transport: Transport) -> None:
         try:
-            async with self._closing(transport, "transport"):
-                await serve_http1(transport, self._service)
+            await self._attend(transport, "transport", serve_http1(transport, self._service))
         finally:
             self._transports.discard(transport)
             self._room.unpark_all()
@@ -253,36 +276,31 @@ class Server:
         self._turned_away += 1
         self._watcher.hold(self._spawn or spawn)  # Where all that it watches lives.
         try:
-            async with self._closing(transport, "rejection"):
-                if self._turned_away <= _MOST_TURNED_AWAY:
-                    await refuse_http1(transport, self._service, _BUSY)
+            tell = self._turned_away <= _MOST_TURNED_AWAY
+            telling = refuse_http1(transport, self._service, _BUSY) if tell else _nothing()
+            await self._attend(transport, "rejection", telling)
         finally:
             self._turned_away -= 1
 
-    @asynccontextmanager
-    async def _closing(self, transport: Transport, doing: str) -> AsyncIterator[None]:
-        """Report what a stream raises that no stream should; close, and let go."""
+    async def _attend(self, transport: Transport, doing: str, work: Awaitable[None]) -> None:
+        """Do ``work`` on ``transport``; report what no stream should raise; close."""
         try:
-            with _deciding():
-                try:
-                    yield
-                except LetOut:
-                    raise
-                except Exception as problem:
-                    report(problem, None, doing, self._service)
+            try:
+                await work
+            except LetOut:
+                raise
+            except Exception as problem:
+                report(problem, None, doing, self._service)
+        except LetOut as decision:
+            raise decision.problem from decision.__cause__
         finally:
             transport.deadlines.forget(transport)
             await transport.drop()
             transport.deadlines.release()
 
 
-@contextmanager
-def _deciding() -> Iterator[None]:
-    """Let what was decided to be let out go on as what it is."""
-    try:
-        yield
-    except LetOut as decision:
-        raise decision.problem from decision.__cause__
+async def _nothing() -> None:
+    """Do nothing."""
 
 
 async def serve_stream(

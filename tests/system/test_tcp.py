@@ -29,6 +29,7 @@ from trio_httpd import (
     serve,
     serve_listeners,
 )
+from trio_httpd.sockets import SocketStream
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -76,6 +77,21 @@ async def test_a_server_knows_where_it_is() -> None:
         heard = await hear_rest(client)
         host, port = client.socket.getsockname()
     assert heard.endswith(f"{Address(host, port)} {address}".encode())
+
+
+async def test_a_socket_is_served_wherever_it_comes_from() -> None:
+    near, far = socket.socketpair()
+    async with trio.open_nursery() as nursery:
+        server: Server = Server(addresses)
+        with pytest.raises(RuntimeError, match="not serving"):
+            server.add_socket(near)
+        await nursery.start(server.serve, ())
+        server.add_socket(near)
+        async with SocketStream(far) as client:
+            await client.send_all(b"GET / HTTP/1.0\r\n\r\n")
+            assert (await hear_rest(client)).endswith(b"Address(host=None, port=None, path='')")
+        server.close()
+    assert near.fileno() < 0
 
 
 async def test_ipv6_is_served_too() -> None:
