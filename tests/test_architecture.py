@@ -18,9 +18,9 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "sockets", "docroot", "media_types"},
-    {"config", "listeners"},
-    {"_syntax"},
+    {"errors", "addresses", "fairness", "readiness", "docroot", "media_types"},
+    {"config", "sockets"},
+    {"_syntax", "listeners"},
     {"headers"},
     {"request", "response"},
     {"lane", "service", "files", "file_content", "upgrades"},

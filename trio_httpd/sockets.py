@@ -19,10 +19,12 @@ import socket
 import struct
 import sys
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import trio
 from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
+
+from .readiness import Readiness, WatchedSocket
 
 _LARGEST_READ = 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -41,7 +43,7 @@ class SocketStream(trio.abc.HalfCloseableStream):
         sock: a stream socket of the standard library; owned from now on.
     """
 
-    __slots__ = ("_ended", "_sending", "_tcp", "socket")
+    __slots__ = ("_ended", "_sending", "_tcp", "_watched", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -52,8 +54,13 @@ class SocketStream(trio.abc.HalfCloseableStream):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         """The socket itself, for its address and options."""
+        self._watched: WatchedSocket | None = None
         self._sending = False
         self._ended = False
+
+    def wait_with(self, readiness: Readiness) -> None:
+        """Let ``readiness`` tell when there is something to receive."""
+        self._watched = readiness.watch(self.socket)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
@@ -63,7 +70,10 @@ class SocketStream(trio.abc.HalfCloseableStream):
             raise ValueError("max_bytes must be at least 1")
         while True:
             # Waiting is a checkpoint, and it costs no more than one: so first of all.
-            await self._wait_for(wait_readable)
+            if self.socket.fileno() < 0:
+                await checkpoint()
+                self._require_open()
+            await self.wait_receive_might_not_block()
             if (data := self.receive_nowait(max_bytes)) is not None:
                 return data
 
@@ -75,14 +85,23 @@ class SocketStream(trio.abc.HalfCloseableStream):
             trio.ClosedResourceError: this stream was closed.
         """
         try:
-            return self.socket.recv(max_bytes)
+            data = self.socket.recv(max_bytes)
         except BlockingIOError:
             return None
         except OSError as problem:
             raise _told(problem) from problem
+        if len(data) == max_bytes and self._watched is not None:
+            self._watched.more_is_there()
+        return data
 
     def wait_receive_might_not_block(self) -> Awaitable[None]:
-        """Wait until something is there, or the end; a checkpoint in any case."""
+        """Wait until something is there, or the end; a checkpoint in any case.
+
+        Raises:
+            trio.ClosedResourceError: this stream was closed.
+        """
+        if self._watched is not None:
+            return self._watched.wait()
         self._require_open()
         return wait_readable(self.socket)  # noqa: ASYNC105 -- awaited by whoever calls: 0.2 us
 
@@ -131,7 +150,11 @@ class SocketStream(trio.abc.HalfCloseableStream):
         """Wait until the system takes something."""
         self._begin_sending()
         try:
-            await self._wait_for(wait_writable)
+            if self.socket.fileno() >= 0:
+                await wait_writable(self.socket)
+            else:
+                await checkpoint()
+                self._require_open()
         finally:
             self._sending = False
 
@@ -163,6 +186,8 @@ class SocketStream(trio.abc.HalfCloseableStream):
         await checkpoint()
 
     def _close(self) -> None:
+        if self._watched is not None:
+            self._watched.close()
         notify_closing(self.socket)
         self.socket.close()
 
@@ -170,13 +195,6 @@ class SocketStream(trio.abc.HalfCloseableStream):
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this stream")
         self._sending = True
-
-    async def _wait_for(self, wait: Callable[[socket.socket], Awaitable[None]]) -> None:
-        if self.socket.fileno() >= 0:
-            await wait(self.socket)
-        else:
-            await checkpoint()
-            self._require_open()
 
     def _require_open(self) -> None:
         if self.socket.fileno() < 0:

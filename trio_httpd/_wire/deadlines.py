@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import trio
 
 from ..config import Timeouts
+from ..readiness import Readiness
 from .outbox import Outbox
 
 
@@ -96,6 +97,7 @@ class DeadlineWatcher:
             self.handler,
         )
         self.outbox = Outbox()
+        self.readiness = Readiness()
         self.clock = trio.lowlevel.current_clock()
         self.wakes_at = math.inf
         self._nap = trio.CancelScope()
@@ -127,7 +129,7 @@ class DeadlineWatcher:
     async def watch(self) -> None:
         """Expire what is due until nobody holds the watcher; have the outbox open so long."""
         try:
-            with self.outbox.opened():
+            with self.outbox.opened(), self.readiness.opened():
                 while self._holders:
                     await self._expire_next()
         finally:
@@ -136,7 +138,7 @@ class DeadlineWatcher:
     async def _expire_next(self) -> None:
         self.wakes_at = min(queue.earliest() for queue in self._queues)
         with trio.CancelScope(deadline=self.wakes_at) as self._nap:
-            await trio.sleep_forever()
+            await self.readiness.tell()
         now = trio.current_time()
         for queue in self._queues:
             queue.expire_until(now)

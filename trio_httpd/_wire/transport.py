@@ -114,6 +114,8 @@ class Transport:
         self._progress = progress
         prompt = hasattr(stream, "send_nowait") and hasattr(stream, "untaken")
         self._prompt = cast("PromptStream", stream) if prompt else None
+        if hasattr(stream, "wait_with"):
+            stream.wait_with(deadlines.readiness)
         self.prompt = prompt
         """Whether `send_nowait` sends anything, and may be called by anybody."""
         self._given = self._untaken = 0  # In this period of sending; at its beginning.

@@ -1,0 +1,137 @@
+"""Readiness: which sockets have something to receive, told by one epoll for all.
+
+`trio.lowlevel.wait_readable` arms a socket anew for each wait: a system call, and a walk
+through trio. Here a socket is registered once, and the system tells of each change
+(edge-triggered, epoll(7)). One task waits for the epoll, which is readable itself, and
+wakes up whoever waits for one of the sockets.
+
+Laws:
+1. No change is lost: one that nobody waits for is kept until somebody does, and the
+   peer's end is kept for ever, as no change follows it.
+2. Waiting is a checkpoint, and being cancelled in it loses nothing.
+3. When nobody tells any more, `trio.lowlevel.wait_readable` takes over.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import trio
+from trio.lowlevel import Abort, Task, checkpoint, reschedule, wait_readable, wait_task_rescheduled
+
+
+class Readiness:
+    """The sockets of one server, on Linux."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, WatchedSocket] = {}
+        self._epoll: select.epoll | None = None
+        self._begun = trio.Event()
+
+    def watch(self, sock: socket.socket) -> WatchedSocket:
+        """Return a way to wait for ``sock``."""
+        watched = WatchedSocket(sock, self)
+        try:
+            if self._epoll is None:
+                self._epoll = select.epoll()
+                self._begun.set()
+            self._epoll.register(sock.fileno(), select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        except (OSError, AttributeError):  # No descriptor or memory left; not on Linux.
+            watched.fall_back()
+        else:
+            self._watched[sock.fileno()] = watched
+        return watched
+
+    def forget(self, fd: int) -> None:
+        """Watch the socket ``fd`` no more, as it is about to be closed."""
+        if self._epoll is not None and self._watched.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Let sockets rely on `tell`, inside; afterwards each is on its own."""
+        try:
+            yield
+        finally:
+            while self._watched:
+                self._watched.popitem()[1].fall_back()
+            if self._epoll is not None:
+                self._epoll.close()
+            self._epoll, self._begun = None, trio.Event()
+
+    async def tell(self) -> NoReturn:
+        """Tell sockets of what happens to them, until cancelled."""
+        await self._begun.wait()
+        epoll = self._epoll
+        assert epoll is not None
+        over = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+        while True:
+            await wait_readable(epoll)
+            for fd, events in epoll.poll(0):
+                if (watched := self._watched.get(fd)) is not None:
+                    watched.wake_up(for_good=bool(events & over))
+
+
+class WatchedSocket:
+    """A socket for which one task at a time may wait."""
+
+    __slots__ = ("_is_over", "_is_ready", "_readiness", "_task", "socket")
+
+    def __init__(self, sock: socket.socket, readiness: Readiness) -> None:
+        self.socket = sock
+        self._readiness: Readiness | None = readiness
+        self._task: Task | None = None
+        self._is_ready = False
+        self._is_over = False  # Nothing is to come but the end.
+
+    async def wait(self) -> None:
+        """Wait until there is something to receive, or the end; maybe for nothing.
+
+        Whoever has waited receives before waiting again, and calls `more_is_there` where
+        that has not received all that there was.
+
+        Raises:
+            trio.BusyResourceError: another task is waiting.
+        """
+        if self._task is not None:
+            raise trio.BusyResourceError("another task is waiting for this socket")
+        if self._is_ready or self._is_over:
+            await checkpoint()
+            self._is_ready = False
+        elif self._readiness is None:
+            await wait_readable(self.socket)
+        else:
+            self._task = trio.lowlevel.current_task()
+            await wait_task_rescheduled(self._give_up)
+
+    def _give_up(self, _: object) -> Abort:
+        self._task = None
+        return Abort.SUCCEEDED
+
+    def more_is_there(self) -> None:
+        """Let the next wait be over at once."""
+        self._is_ready = True
+
+    def wake_up(self, *, for_good: bool = False) -> None:
+        """Wake up who waits, or who will wait next; ``for_good``: from now on everybody."""
+        self._is_over = self._is_over or for_good
+        if self._task is None:
+            self._is_ready = True
+        else:
+            task, self._task = self._task, None
+            reschedule(task)
+
+    def fall_back(self) -> None:
+        """Be told no more."""
+        self._readiness = None
+        self.wake_up()
+
+    def close(self) -> None:
+        """Wake up who waits, as the socket is about to be closed."""
+        if self._readiness is not None:
+            self._readiness.forget(self.socket.fileno())
+        self.wake_up(for_good=True)
