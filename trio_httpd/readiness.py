@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -88,11 +88,11 @@ class WatchedSocket:
         self._is_ready = False
         self._is_over = False  # Nothing is to come but the end.
 
-    async def wait(self) -> None:
+    def wait(self) -> Awaitable[None]:
         """Wait until there is something to receive, or the end; maybe for nothing.
 
-        Whoever has waited receives before waiting again, and calls `more_is_there` where
-        that has not received all that there was.
+        To be awaited at once. Whoever has waited receives before waiting again, and calls
+        `more_is_there` where that has not received all that there was.
 
         Raises:
             trio.BusyResourceError: another task is waiting.
@@ -100,13 +100,15 @@ class WatchedSocket:
         if self._task is not None:
             raise trio.BusyResourceError("another task is waiting for this socket")
         if self._is_ready or self._is_over:
-            await checkpoint()
-            self._is_ready = False
-        elif self._readiness is None:
-            await wait_readable(self.socket)
-        else:
-            self._task = trio.lowlevel.current_task()
-            await wait_task_rescheduled(self._give_up)
+            return self._find_ready()
+        if self._readiness is None:
+            return wait_readable(self.socket)  # noqa: ASYNC105 -- awaited by whoever calls
+        self._task = trio.lowlevel.current_task()
+        return wait_task_rescheduled(self._give_up)  # noqa: ASYNC105 -- the same
+
+    async def _find_ready(self) -> None:
+        await checkpoint()
+        self._is_ready = False
 
     def _give_up(self, _: object) -> Abort:
         self._task = None

@@ -17,6 +17,7 @@ Laws:
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from typing import NoReturn
 
 import trio
@@ -194,6 +195,8 @@ class Reply:
         self.fixed = True
         data = content.encode() if isinstance(content, str) else content
         self._held, self._held_size, self._sent = [data], len(data), len(data)
+        if self._declared is None and self.status not in _BODILESS:
+            self._declared = self._sent  # Told to HEAD too, where it is nought as well.
         await self.finish()
 
     async def flush(self) -> None:
@@ -203,15 +206,15 @@ class Reply:
         if not self.finished and (self._held_size or not self.out):
             await self._push(end=False)
 
-    async def finish(self) -> None:
+    def finish(self) -> Awaitable[None]:
         """See `Connection.finish`."""
         if self.aborted or self._pushing:
             self._refuse()
         if self.finished:
-            return
+            return _nothing()
         if self._declared is not None and self._declared != self._sent and not self._is_bodiless():
             raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
-        await self._push(end=True)
+        return self._push(end=True)
 
     def _refuse(self) -> NoReturn:
         """Raise: the transport was aborted, or another task is sending."""
@@ -232,7 +235,10 @@ class Reply:
             await fairness.take_turn()
         elif not lane.prompt:
             await trio.lowlevel.checkpoint_if_cancelled()
-        head = None if self.out else self._fix(whole=end)
+        head: ResponseHead | None = None
+        if not self.out:
+            self._fix_head(whole=end)
+            head = self
         data = b"" if self.bodiless else b"".join(self._held)
         self._held = []
         self._held_size = 0
@@ -245,8 +251,8 @@ class Reply:
         finally:
             self._pushing = False
 
-    def _fix(self, *, whole: bool) -> ResponseHead:
-        """Return the head as it goes out; ``whole``: with all the content there is."""
+    def _fix_head(self, *, whole: bool) -> None:
+        """Decide what the head says; ``whole``: it goes out with all the content there is."""
         self.bodiless = self._is_head or self.status in _BODILESS
         self.standing = self._service.standing.now()
         if self._overrides:
@@ -255,7 +261,6 @@ class Reply:
             self.length = self._announced_length(whole=whole)
         else:
             self.length = self._held_size if whole else None
-        return self
 
     def _announced_length(self, *, whole: bool) -> int | None:
         # 204 has none (RFC 9110 §8.6) and 205 is empty (§15.3.6). A 304 and the answer
@@ -267,3 +272,7 @@ class Reply:
         if self._declared is not None:
             return self._declared
         return self._held_size or None if whole and self.status != 304 else None
+
+
+async def _nothing() -> None:
+    """Do nothing."""

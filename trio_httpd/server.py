@@ -20,7 +20,7 @@ import errno
 import logging
 import math
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, Unpack
 
@@ -45,6 +45,9 @@ _PAUSE_WHEN_OUT = 0.1
 _EPISODE = 10.0
 _MOST_TURNED_AWAY = 64
 _BUSY = Response.text(503, headers=[("Retry-After", "1")])
+
+
+Work = Callable[[Transport, Service], Awaitable[None]]
 
 
 class HandlerNursery(Protocol):
@@ -161,7 +164,7 @@ class Server:
         assert self._spawn is not None
         spawn = self._spawn
         transport = Transport(stream, self._watcher, spawn, progress=self._options.limits.progress)
-        spawn(self._serve_transport, transport)
+        spawn(self._attend, transport, "transport", serve_http1)
         self._transports.add(transport)
         self._watcher.hold(spawn)
 
@@ -263,30 +266,22 @@ class Server:
     def _full(self) -> bool:
         return len(self._transports) >= self._options.limits.connections
 
-    async def _serve_transport(self, transport: Transport) -> None:
-        try:
-            await self._attend(transport, "transport", serve_http1(transport, self._service))
-        finally:
-            self._transports.discard(transport)
-            self._room.unpark_all()
-
     async def _turn_away(self, stream: trio.abc.Stream, spawn: Spawn) -> None:
         """Tell a peer that there is no room, unless too many are being told."""
         transport = Transport(stream, self._watcher, spawn)
         self._turned_away += 1
         self._watcher.hold(self._spawn or spawn)  # Where all that it watches lives.
         try:
-            tell = self._turned_away <= _MOST_TURNED_AWAY
-            telling = refuse_http1(transport, self._service, _BUSY) if tell else _nothing()
+            telling = _refuse if self._turned_away <= _MOST_TURNED_AWAY else _say_nothing
             await self._attend(transport, "rejection", telling)
         finally:
             self._turned_away -= 1
 
-    async def _attend(self, transport: Transport, doing: str, work: Awaitable[None]) -> None:
+    async def _attend(self, transport: Transport, doing: str, work: Work) -> None:
         """Do ``work`` on ``transport``; report what no stream should raise; close."""
         try:
             try:
-                await work
+                await work(transport, self._service)
             except LetOut:
                 raise
             except Exception as problem:
@@ -294,13 +289,21 @@ class Server:
         except LetOut as decision:
             raise decision.problem from decision.__cause__
         finally:
-            transport.deadlines.forget(transport)
-            await transport.drop()
-            transport.deadlines.release()
+            try:
+                transport.deadlines.forget(transport)
+                await transport.drop()
+                transport.deadlines.release()
+            finally:
+                self._transports.discard(transport)
+                self._room.unpark_all()
 
 
-async def _nothing() -> None:
-    """Do nothing."""
+async def _refuse(transport: Transport, service: Service) -> None:
+    await refuse_http1(transport, service, _BUSY)
+
+
+async def _say_nothing(transport: Transport, service: Service) -> None:
+    """Close it: too many are being told already."""
 
 
 async def serve_stream(

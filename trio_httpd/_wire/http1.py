@@ -105,18 +105,20 @@ class Http1Loop:
                 return
             if head is None:
                 return
-            conn = self._begin_exchange(head)
+            conn, lane = self._begin_exchange(head)
             careful = handling.is_finite or head.expectations
             try:
                 await dispatch(conn, self._handle if careful else service.handler, service)
             finally:
                 if transport.expired is not handling:  # Else see `part`.
                     self._end_exchange(conn)
-            if not (self._may_go_on() and (self._codec.content.ended or await self._drain())):
+            if lane.closing or transport.broken or transport.receiving or transport.expired:
+                return
+            if not (self._codec.content.ended or await self._drain()):
                 return
             # Nothing of an exchange is kept while we wait for the next.
             self._head, self._lane = _NO_REQUEST, None
-            del conn, head
+            del conn, head, lane
             waiting = transport.deadlines.keep_alive
 
     async def _next_head(self, waiting: DeadlineQueue) -> RequestHead | None:
@@ -144,8 +146,8 @@ class Http1Loop:
         finally:
             phase.leave(transport)
 
-    def _begin_exchange(self, head: RequestHead) -> Connection:
-        """Return the connection object for one request."""
+    def _begin_exchange(self, head: RequestHead) -> tuple[Connection, Http1Lane]:
+        """Return the connection object for one request, and the lane that it goes through."""
         self._served += 1
         last = self._served >= self._service.limits.requests_per_connection
         self._began = trio.current_time() if access_log.isEnabledFor(logging.INFO) else None
@@ -154,7 +156,7 @@ class Http1Loop:
             self._transport, self._codec, self._service, head, last or not head.keep_alive
         )
         conn = self._conn = Connection(head, lane, self._service)
-        return conn
+        return conn, lane
 
     def _end_exchange(self, conn: Connection) -> None:
         """Log it, and let nobody who still has its connection object do anything."""
@@ -177,12 +179,6 @@ class Http1Loop:
             return await self._service.handler(conn)
         finally:
             handling.leave(self._transport)
-
-    def _may_go_on(self) -> bool:
-        """Whether another request may be read, after what is left of the last one."""
-        lane, transport = self._lane, self._transport
-        assert lane is not None
-        return not (lane.closing or transport.broken or transport.receiving or transport.expired)
 
     async def _drain(self) -> bool:
         """Read what is left of the content; whether that ended, and soon enough."""

@@ -33,6 +33,7 @@ from .progress import Progress
 from .transport import Transport
 from .upgraded import UpgradedStream
 
+_LARGEST_COPY = 64 * 1024
 MOST_DRAINED = 256 * 1024
 """How much content that nobody wanted is read for the sake of the next request."""
 
@@ -146,10 +147,14 @@ class Http1Lane:
         self._ending = end
         if self._interim is not None:  # Another task reads, and is just asking for more.
             return opening + data
-        whole = end and head is not None
-        if whole and not (self.closing or self._codec.unread):
-            return self._transport.post(opening + data)
-        if rest := self._transport.send_nowait(opening + data):
+        if opening and len(data) > _LARGEST_COPY:
+            if rest := self._transport.send_nowait(opening):
+                return bytes(rest) + data
+        else:
+            data = opening + data
+            if opening and end and not (self.closing or self._codec.unread):
+                return self._transport.post(data)
+        if rest := self._transport.send_nowait(data):
             return rest
         if end:
             self._transport.ends_content = False

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import trio
 
-_MOST = 16
+MOST_WAITING = 16
 
 
 class Posting(Protocol):
@@ -33,7 +33,8 @@ class Outbox(trio.abc.Instrument):
     """Who has something to send when the turn is over."""
 
     def __init__(self) -> None:
-        self._waiting: list[Posting] = []
+        self.waiting: list[Posting] = []
+        """Who does; whoever is the sixteenth of them calls `flush`."""
         self.is_open = False
         """Whether the end of a turn is heard of."""
 
@@ -47,20 +48,15 @@ class Outbox(trio.abc.Instrument):
         finally:
             self.is_open = False
             trio.lowlevel.remove_instrument(self)
-            self._flush()
-
-    def put(self, posting: Posting) -> None:
-        """Have ``posting`` flushed soon."""
-        self._waiting.append(posting)
-        if len(self._waiting) >= _MOST:
-            self._flush()
+            self.flush()
 
     def before_io_wait(self, timeout: float) -> None:
         """See `trio.abc.Instrument`: the turn is over."""
-        if self._waiting:
-            self._flush()
+        if self.waiting:
+            self.flush()
 
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
+    def flush(self) -> None:
+        """Have all who wait send."""
+        waiting, self.waiting = self.waiting, []
         for posting in waiting:
             posting.flush_post()

@@ -27,6 +27,8 @@ from ..errors import PeerGone
 from ..fairness import A_TURN, Fairness
 from ..sockets import reset_on_close
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
+from .outbox import MOST_WAITING
+from .progress import Uptake
 
 logger = logging.getLogger("trio_httpd.connection")
 
@@ -78,13 +80,12 @@ class Transport:
     """A stream that is being served."""
 
     __slots__ = (
-        "_given",
         "_overflow",
         "_posted",
         "_progress",
         "_prompt",
         "_spawn",
-        "_untaken",
+        "_uptake",
         "broken",
         "deadlines",
         "ended",
@@ -118,7 +119,7 @@ class Transport:
             stream.wait_with(deadlines.readiness)
         self.prompt = prompt
         """Whether `send_nowait` sends anything, and may be called by anybody."""
-        self._given = self._untaken = 0  # In this period of sending; at its beginning.
+        self._uptake = Uptake(progress)
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
         self.fairness = Fairness()
@@ -200,14 +201,16 @@ class Transport:
         self.broken = self.ended
 
     async def _send_as_taken(self, stream: PromptStream, rest: bytes | memoryview) -> None:
-        self._given, self._untaken = 0, stream.untaken()
+        uptake = self._uptake
+        uptake.begin(stream.untaken())
         self.deadlines.send.enter(self)
         try:
             while rest:
                 await stream.wait_send_all_might_not_block()
                 sent = stream.send_nowait(rest)
-                self._given += sent
+                uptake.give(sent)
                 rest = rest[sent:]
+            uptake.count(stream.untaken())
         except _GONE as problem:
             raise PeerGone from problem
         finally:
@@ -224,18 +227,23 @@ class Transport:
         if self._overflow is not None:
             return data
         self._posted = data
-        outbox.put(self)
+        outbox.waiting.append(self)
+        if len(outbox.waiting) >= MOST_WAITING:
+            outbox.flush()
         return b""
 
     def flush_post(self) -> None:
         """Send what was posted; raises nothing."""
         data, self._posted = self._posted, b""
-        try:
-            if data and (rest := self.send_nowait(data)):
+        if data and self._prompt is not None:
+            try:
+                sent = self._prompt.send_nowait(data)
+            except _GONE:
+                self.broken = True  # Whoever sends or receives next is told.
+                return
+            if sent < len(data):
                 self._overflow = trio.Event()
-                self._spawn(self._send_overflow, rest, self._overflow)
-        except PeerGone:
-            pass  # Whoever sends or receives next is told.
+                self._spawn(self._send_overflow, memoryview(data)[sent:], self._overflow)
 
     async def _send_overflow(self, rest: memoryview, gone: trio.Event) -> None:
         """Send what there was no room for at the end of a turn."""
@@ -256,15 +264,6 @@ class Transport:
         self.flush_post()
         if self._overflow is not None:
             await self._overflow.wait()
-
-    def _peer_takes_enough(self) -> bool:
-        """Whether the peer took what it had to in this period; the next one begins."""
-        if self._prompt is None:
-            return False
-        untaken = self._prompt.untaken()
-        taken = self._untaken + self._given - untaken
-        self._given, self._untaken = 0, untaken
-        return taken >= max(1, self._progress)
 
     async def _send_in_pieces(self, data: bytes | memoryview) -> None:
         """Send ``data`` where all that can be seen is when a piece has been taken."""
@@ -299,7 +298,7 @@ class Transport:
             self.expired = phase
             self.fairness.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
-        elif self._peer_takes_enough():
+        elif self._prompt is not None and self._uptake.is_enough(self._prompt.untaken()):
             phase.enter(self)
         else:
             self.expired = phase
