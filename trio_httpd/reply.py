@@ -17,7 +17,7 @@ Laws:
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import NoReturn
 
 import trio
@@ -25,9 +25,12 @@ import trio
 from ._syntax.fields import encode_field, split_list
 from .errors import PeerGone
 from .fairness import A_CALL
-from .lane import Lane
+from .lane import Lane, Unsent
 from .response import Fields, ResponseHead, Standing, require_status
 from .service import Service
+
+TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
+JSON = (b"Content-Type", b"application/json")
 
 _REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
 _BODILESS = frozenset((204, 205, 304))
@@ -141,6 +144,18 @@ class Reply:
         self.fields = [other for other in self.fields if other[0].lower() != key]
         self._add(field, key)
 
+    def replace_headers(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Set ``pairs`` instead of all fields that are called like one of them."""
+        seen: set[str] = set()
+        for name, value in pairs:
+            (self.add_header if name.lower() in seen else self.set_header)(name, value)
+            seen.add(name.lower())
+
+    def default_type(self, field: tuple[bytes, bytes]) -> None:
+        """Add ``field``, a type of content, unless one has been set."""
+        if not self.names(b"content-type"):
+            self._add(field, b"content-type")
+
     def standing_pairs(self) -> Fields:
         """Return the standing fields that no field of this reply stands in for."""
         return self._service.standing.now().without(self._overrides).pairs
@@ -165,6 +180,11 @@ class Reply:
 
     async def send(self, data: bytes | bytearray | memoryview | str) -> None:
         """See `Connection.send`."""
+        if (rest := self.send_nowait(data)) is not None:
+            await rest
+
+    def send_nowait(self, data: bytes | bytearray | memoryview | str) -> Awaitable[None] | None:
+        """Send without waiting; what is returned is still to be awaited, at once."""
         if self.finished:
             raise RuntimeError("this response is finished")
         if self.aborted or self._pushing:
@@ -182,12 +202,10 @@ class Reply:
             self._held.append(content)
             self._held_size += len(content)
         if self._held_size > self._service.limits.send_chunk:
-            await self._push(end=False)
-            return
+            return self._push(end=False)
         fairness = self.lane.fairness
         fairness.left -= A_CALL
-        if fairness.left <= 0:
-            await fairness.take_turn()
+        return fairness.take_turn() if fairness.left <= 0 else None
 
     async def send_whole(self, content: bytes | str) -> None:
         """Send ``content`` as all that there is, in one write."""
@@ -203,15 +221,21 @@ class Reply:
         """See `Connection.flush`."""
         if self.aborted or self._pushing:
             self._refuse()
-        if not self.finished and (self._held_size or not self.out):
-            await self._push(end=False)
+        held = not self.finished and (self._held_size or not self.out)
+        if held and (rest := self._push(end=False)) is not None:
+            await rest
 
-    def finish(self) -> Awaitable[None]:
+    async def finish(self) -> None:
         """See `Connection.finish`."""
+        if (rest := self.finish_nowait()) is not None:
+            await rest
+
+    def finish_nowait(self) -> Awaitable[None] | None:
+        """Finish without waiting; what is returned is still to be awaited, at once."""
         if self.aborted or self._pushing:
             self._refuse()
         if self.finished:
-            return _nothing()
+            return None
         if self._declared is not None and self._declared != self._sent and not self._is_bodiless():
             raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
         return self._push(end=True)
@@ -225,16 +249,29 @@ class Reply:
     def _is_bodiless(self) -> bool:
         return self._is_head or self.status in _BODILESS
 
-    async def _push(self, *, end: bool) -> None:
-        """Send what is held, after the head if that has not gone yet."""
-        lane = self.lane
-        # Who is cancelled before a byte has left can still be answered for.
-        fairness = lane.fairness
+    def _push(self, *, end: bool) -> Awaitable[None] | None:
+        """Send what is held, after the head if that has not gone yet.
+
+        What is returned is still to be awaited. Nearly always that is nothing.
+        """
+        fairness = self.lane.fairness
         fairness.left -= A_CALL + self._held_size
-        if fairness.left <= 0:
-            await fairness.take_turn()
-        elif not lane.prompt:
+        if fairness.left <= 0 or not self.lane.prompt:
+            return self._push_in_turn(end=end)
+        rest = self._begin_push(end=end)
+        return self._end_push(rest) if rest else None
+
+    async def _push_in_turn(self, *, end: bool) -> None:
+        # Who is cancelled before a byte has left can still be answered for.
+        if self.lane.fairness.left <= 0:
+            await self.lane.fairness.take_turn()
+        else:
             await trio.lowlevel.checkpoint_if_cancelled()
+        if rest := self._begin_push(end=end):
+            await self._end_push(rest)
+
+    def _begin_push(self, *, end: bool) -> Unsent:
+        """Send what goes out without waiting; return the rest, for `_end_push`."""
         head: ResponseHead | None = None
         if not self.out:
             self._fix_head(whole=end)
@@ -242,12 +279,16 @@ class Reply:
         data = b"" if self.bodiless else b"".join(self._held)
         self._held = []
         self._held_size = 0
-        self.fixed = self.out = self._pushing = True
+        self.fixed = self.out = True
         self.finished = end
         self.content_out += len(data)
+        rest = self.lane.send_nowait(head, data, end=end)
+        self._pushing = bool(rest)
+        return rest
+
+    async def _end_push(self, rest: Unsent) -> None:
         try:
-            if rest := lane.send_nowait(head, data, end=end):
-                await lane.send_rest(rest)
+            await self.lane.send_rest(rest)
         finally:
             self._pushing = False
 
@@ -272,7 +313,3 @@ class Reply:
         if self._declared is not None:
             return self._declared
         return self._held_size or None if whole and self.status != 304 else None
-
-
-async def _nothing() -> None:
-    """Do nothing."""

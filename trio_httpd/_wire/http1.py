@@ -73,6 +73,7 @@ class Http1Loop:
         "_codec",
         "_conn",
         "_head",
+        "_is_logged",
         "_lane",
         "_part_by",
         "_served",
@@ -86,6 +87,7 @@ class Http1Loop:
         self._codec = Http1Codec(service.limits)
         self._served = 0
         self._began: float | None = None  # The last exchange, if it is to be logged.
+        self._is_logged = access_log.isEnabledFor(logging.INFO)
         self._head = _NO_REQUEST  # The last one.
         self._lane: Http1Lane | None = None  # Of the last exchange.
         self._conn: Connection | None = None
@@ -150,7 +152,7 @@ class Http1Loop:
         """Return the connection object for one request, and the lane that it goes through."""
         self._served += 1
         last = self._served >= self._service.limits.requests_per_connection
-        self._began = trio.current_time() if access_log.isEnabledFor(logging.INFO) else None
+        self._began = trio.current_time() if self._is_logged else None
         self._head = head
         lane = self._lane = Http1Lane(
             self._transport, self._codec, self._service, head, last or not head.keep_alive
@@ -244,5 +246,5 @@ class Http1Loop:
         try:
             await conn.respond(answer)
         finally:
-            if access_log.isEnabledFor(logging.INFO):
+            if self._is_logged:
                 self._log(conn, None, 0)
