@@ -12,7 +12,15 @@ from trio_httpd.testing import Raw, connect
 
 PROBES = load()
 SMALL = [probe for probe in PROBES if probe.size <= 10_000]
+pytestmark = pytest.mark.usefixtures("reader")
 QUIET = 0.5  # Longer than no pause that a probe makes, shorter than any deadline.
+
+
+@pytest.fixture(params=["fast", "strict"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play each probe to both readers of heads: the fast one may take it, or never does."""
+    if request.param == "strict":
+        monkeypatch.setattr("trio_httpd._wire.http1_codec.read_ordinary", lambda *_: None)
 
 
 async def echo(conn: Connection) -> str:

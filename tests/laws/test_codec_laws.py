@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import h11
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.bench.conveyor import BROWSER, TINY
 from tests.laws.messages import Message, chunked, messages, splits
 from trio_httpd import Limits, PeerError
 from trio_httpd._syntax.fields import split_fields
 from trio_httpd._wire.framing import ChunkedReader
 from trio_httpd._wire.gate import check_head
 from trio_httpd._wire.http1_codec import Http1Codec
+from trio_httpd._wire.http1_heads import read_ordinary, read_strictly
 from trio_httpd.request import RequestHead
 
 Exchange = tuple[RequestHead, bytes]
@@ -90,6 +92,48 @@ def test_a_head_that_passes_the_gate_is_read_alike_by_h11(head: bytes) -> None:
     line, *lines = head[:-4].split(b"\r\n")
     assert line == b"%b %b HTTP/%b" % (event.method, event.target, event.http_version)
     assert [name for name, _ in event.headers] == [li.split(b":")[0].lower() for li in lines]
+
+
+def heads() -> st.SearchStrategy[bytes]:
+    """Heads of requests, most of them ordinary, some of them broken in a few places."""
+    whole = messages().map(lambda m: m.data[: m.data.index(b"\r\n\r\n") + 4])
+    return st.one_of(whole, mutations(whole), mutations(st.sampled_from(ODD_HEADS)))
+
+
+TIGHT = Limits(request_line=20, header_bytes=30, header_count=2)
+ODD_HEADS = [
+    b"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHOST:[::1]:80 \r\nConnection: Close, x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: [1::2::3]\r\n\r\n",
+    b"POST /a?b HTTP/1.1\r\nHost: a:\r\nContent-Length: 05\r\nConnection:\tkeep-alive \r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\ncontent-length: 5\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n",
+    b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+    b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /# HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n b: c\r\n\r\n",
+]
+
+
+@settings(max_examples=500)
+@given(heads(), st.sampled_from([Limits(), TIGHT]))
+def test_a_head_that_the_fast_reader_takes_is_read_alike_by_the_law(
+    head: bytes, limits: Limits
+) -> None:
+    found = read_ordinary(b"--" + head + b"--", 2, 2 + len(head), limits)
+    if found is not None:
+        assert found == read_strictly(head, limits)
+
+
+def test_the_fast_reader_takes_what_nearly_everybody_sends() -> None:
+    for head in (TINY, BROWSER, ODD_HEADS[1], ODD_HEADS[3]):
+        assert read_ordinary(head, 0, len(head), Limits()) is not None
+    for head in ODD_HEADS[4:]:
+        assert read_ordinary(head, 0, len(head), Limits()) is None
 
 
 @given(mutations(st.binary(max_size=40).flatmap(chunked)))

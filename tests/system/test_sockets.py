@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -85,6 +86,43 @@ async def test_elsewhere_nothing_is_told() -> None:
     async with near, far:
         assert near.send_nowait(b"x" * 100) == 100
         assert near.untaken() == 0
+
+
+async def test_a_closed_stream_says_so_to_who_would_wait() -> None:
+    near, far = await unix_pair()
+    await near.aclose()
+    await near.aclose()
+    async with far:
+        with pytest.raises(trio.ClosedResourceError):
+            await near.wait_send_all_might_not_block()
+        assert await far.receive_some() == b""
+        with pytest.raises(trio.BrokenResourceError):
+            await far.send_all(b"x")
+
+
+class Reluctant(socket.socket):
+    """Says once that it has nothing, and cannot end one side."""
+
+    reluctant = True
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        if self.reluctant:
+            self.reluctant = False
+            raise BlockingIOError
+        return super().recv(size, flags)
+
+    def shutdown(self, how: int, /) -> None:
+        raise OSError(errno.ENOTCONN, "not connected")
+
+
+async def test_a_wake_up_for_nothing_is_waited_out() -> None:
+    near, far = socket.socketpair()
+    with far:
+        async with SocketStream(Reluctant(fileno=near.detach())) as stream:
+            far.send(b"x")
+            assert await stream.receive_some() == b"x"
+            with pytest.raises(trio.BrokenResourceError, match="not connected"):
+                await stream.send_eof()
 
 
 async def test_an_abort_is_a_reset() -> None:

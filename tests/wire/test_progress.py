@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from trio_httpd._wire.progress import Progress
+from trio_httpd._wire.progress import Progress, Uptake
 
 
 def test_waiting_uses_the_budget_up() -> None:
@@ -29,3 +29,38 @@ def test_any_byte_renews_it_where_zero_is_asked() -> None:
     assert progress.left == 1
     progress.moved(1)
     assert progress.left == 30
+
+
+def test_who_takes_the_least_is_fast_enough() -> None:
+    uptake = Uptake(100)
+    uptake.begin(1000)
+    assert uptake.is_enough(900)
+    uptake.give(500)
+    assert uptake.is_enough(1300)
+    assert not uptake.is_enough(1201)
+
+
+def test_what_was_taken_at_once_counts_for_two_more_periods() -> None:
+    uptake = Uptake(100)
+    uptake.begin(100_000)
+    assert uptake.is_enough(50_000)
+    assert uptake.is_enough(50_000)
+    assert uptake.is_enough(50_000)
+    assert not uptake.is_enough(50_000)
+
+
+def test_what_was_taken_when_nobody_waited_counts_too() -> None:
+    uptake = Uptake(100)
+    uptake.begin(1000)
+    uptake.count(800)
+    uptake.begin(5000)
+    assert uptake.is_enough(5000)
+    assert uptake.is_enough(5000)
+    assert not uptake.is_enough(5000)
+
+
+def test_any_byte_is_enough_where_zero_is_asked() -> None:
+    uptake = Uptake(0)
+    uptake.begin(10)
+    assert uptake.is_enough(9)
+    assert not uptake.is_enough(9)

@@ -131,8 +131,6 @@ class Http1Loop:
             if (head := codec.next_head()) is not None:
                 return head
             phase = transport.deadlines.header if codec.head_begun else waiting
-        if codec.fed_all:
-            return None
         phase.enter(transport)
         try:
             while True:

@@ -226,6 +226,8 @@ class Transport:
             return self.send_nowait(data)
         if self._overflow is not None:
             return data
+        if self._posted:  # Of this very turn: a stream was ready that did not wait.
+            self.flush_post()
         self._posted = data
         outbox.waiting.append(self)
         if len(outbox.waiting) >= MOST_WAITING:
@@ -240,6 +242,10 @@ class Transport:
                 sent = self._prompt.send_nowait(data)
             except _GONE:
                 self.broken = True  # Whoever sends or receives next is told.
+                return
+            except Exception as problem:  # Of a stream that has no right to it.
+                logger.error("a stream cannot send", exc_info=problem)
+                self.abort()
                 return
             if sent < len(data):
                 self._overflow = trio.Event()
