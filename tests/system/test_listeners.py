@@ -53,6 +53,7 @@ async def test_who_waits_is_told_when_it_closes(nursery: trio.Nursery) -> None:
     nursery.start_soon(accept)
     await wait_all_tasks_blocked()
     await listener.aclose()
+    await listener.aclose()
     await accept()
 
 

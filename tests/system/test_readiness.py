@@ -182,9 +182,8 @@ async def test_news_of_a_socket_that_was_closed_meanwhile_reach_nobody() -> None
         pair_with(readiness) as (stream, far),
         pair_with(readiness) as (other, _),
     ):
+        del readiness._watched[stream.socket.fileno()]
         far.send(b"x")
-        readiness.forget(stream.socket.fileno())
-        readiness.forget(stream.socket.fileno())
         await wait_all_tasks_blocked(0.01)
         with trio.move_on_after(0.01) as scope:
             await other.receive_some()

@@ -162,6 +162,20 @@ async def test_abort_resets() -> None:
             await client.receive_some()
 
 
+async def test_abort_resets_streams_of_trios_own_too() -> None:
+    async def handler(conn: Connection) -> None:
+        conn.abort()
+
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(serve_listeners, handler, listeners)
+        async with await connected(server) as client:
+            await client.send_all(GET)
+            with pytest.raises(trio.BrokenResourceError):
+                await client.receive_some()
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_reader_that_stops_is_reset() -> None:
     async def flood(conn: Connection) -> None:
         while True:

@@ -112,18 +112,27 @@ class NeverWaiting(MemoryStream):
         if not self.found:
             self.found = True
             return None
-        return super().receive_nowait(len(GET))
+        return super().receive_nowait(len(get("/a")))
 
 
-async def test_responses_of_one_turn_keep_their_order(nursery: trio.Nursery) -> None:
-    near, far = memory_streams()
-    server = Server(path)
-    await nursery.start(server.serve, ())
-    await far.send_all(get("/a") + get("/b"))
-    server.add_stream(NeverWaiting(near._outgoing, near._incoming))
-    heard = await Raw(far).hear(b"/b")
-    assert heard.count(b"HTTP/1.1 200") == 2
-    server.close()
+async def test_responses_of_one_turn_keep_their_order() -> None:
+    async with connect(path) as client:
+        await client.get("/")  # From now on ends of turns are heard of.
+        near, far = memory_streams()
+        await far.send_all(get("/a") + get("/b"))
+        client.server.add_stream(NeverWaiting(near._outgoing, near._incoming))
+        heard = await Raw(far).hear(b"/b")
+        assert heard.index(b"/a") < heard.index(b"/b")
+
+
+async def test_a_crowd_is_answered_within_a_turn() -> None:
+    async with connect(path) as client:
+        crowd = [client.open() for _ in range(40)]
+        await wait_all_tasks_blocked()
+        for raw in crowd:
+            raw.stream.send_nowait(get("/all"))
+        for raw in crowd:
+            assert (await raw.hear(b"/all")).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_without_anybody_who_ends_turns_it_goes_at_once(nursery: trio.Nursery) -> None:
