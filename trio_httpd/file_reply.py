@@ -14,7 +14,7 @@ from ._syntax.dates import format_date
 from ._syntax.paths import parse_path
 from .docroot import Docroot
 from .errors import HTTPError
-from .file_content import WINDOW, read_window
+from .file_content import read_window
 from .files import OpenFile, find_file, open_file
 from .media_types import media_type
 from .reply import Reply
@@ -113,8 +113,7 @@ async def _send_part(reply: Reply, request: Request, file: OpenFile, start: int,
     if request.method == "HEAD" or start == stop:
         await reply.send(b"")
         return
-    buffer = memoryview(bytearray(min(WINDOW, stop - start)))
     while start < stop:
-        window = await read_window(file.fd, buffer[: stop - start], start)
+        window = await read_window(file.fd, stop - start, start)
         await reply.send(window)
         start += len(window)
