@@ -57,5 +57,5 @@ async def read_window(fd: int, size: int, offset: int, *, at_once: Reader = read
     # Linux 5.9 and 5.10 may say 0 instead of "not in memory", so an end is made sure of.
     count = count or await trio.to_thread.run_sync(os.preadv, fd, [buffer], offset)
     if not count:
-        raise EOFError(f"a file became shorter while it was sent: it ends before byte {offset}")
+        raise EOFError(f"which became shorter: it ends before byte {offset}")
     return bytes(memoryview(buffer)[:count])
