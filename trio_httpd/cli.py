@@ -19,6 +19,7 @@ import trio
 
 from .addresses import Address
 from .console import log_to, printable, write
+from .descriptors import fill_standard
 from .loading import Complaint, ForeignFailure, find_handler, format_foreign
 from .program import run_and_tell
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help``, or where the arguments make no sense.
     """
+    fill_standard()
     try:
         return _obey(build_parser().parse_args(arguments))
     except KeyboardInterrupt:

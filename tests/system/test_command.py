@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -93,6 +94,27 @@ def test_a_handler_is_served_and_its_failure_is_told(folder: Path) -> None:
     assert status == 0
     assert errors.startswith("ERROR trio_httpd.connection: handler failed")
     assert errors.endswith("\nLookupError: mine\n")
+
+
+def test_standard_descriptors_that_are_closed_take_no_socket(folder: Path) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *COMMAND, "-p", str(port)]
+    with subprocess.Popen(closed, cwd=folder) as process:
+        try:
+            while True:
+                try:
+                    assert asked(port).endswith(b"<p>home\n")
+                    break
+                except ConnectionRefusedError:
+                    assert process.poll() is None
+            standard = [Path(f"/proc/{process.pid}/fd/{fd}").stat().st_rdev for fd in range(3)]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
+    assert standard == [Path(os.devnull).stat().st_rdev] * 3
 
 
 def test_who_reads_it_may_leave(folder: Path) -> None:
