@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,20 @@ def test_a_handler_is_served_and_its_failure_is_told(folder: Path) -> None:
     assert status == 0
     assert errors.startswith("ERROR trio_httpd.connection: handler failed")
     assert errors.endswith("\nLookupError: mine\n")
+
+
+def test_nobody_is_told_503_for_want_of_descriptors(folder: Path) -> None:
+    few = ["sh", "-c", 'ulimit -n 32 && exec "$@"', "sh", *COMMAND]
+    with running(folder=folder, command=few) as (process, port, _), ExitStack() as crowd:
+        peers = [
+            crowd.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(40)
+        ]
+        for peer in peers:  # Those who wait have their turn as others leave.
+            peer.sendall(GET)
+            with peer.makefile("rb") as reading:
+                assert reading.read().endswith(b"<p>home\n")
+        assert ended(process, signal.SIGTERM) == (0, "")
 
 
 def test_standard_descriptors_that_are_closed_take_no_socket(folder: Path) -> None:
