@@ -86,14 +86,12 @@ class Outlet:
         if self._fd is None:
             self._stream.write(text.decode(self.coding))
             return len(text)
-        # A pipe that is writable takes PIPE_BUF bytes without waiting (pipe(7)).
-        if not self._poll.poll(0):
-            return 0
-        self._stream.flush()  # What a handler has printed.
-        try:
-            return os.write(self._fd, text[: select.PIPE_BUF])
-        except BlockingIOError:
-            return 0
+        if self._poll.poll(0):
+            self._stream.flush()  # What a handler has printed.
+            with suppress(BlockingIOError):
+                # A pipe that is writable takes PIPE_BUF bytes without waiting (pipe(7)).
+                return os.write(self._fd, text[: select.PIPE_BUF])
+        return 0
 
 
 class _Lines(logging.StreamHandler[TextIO]):
