@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -41,3 +42,11 @@ def logs_as_before() -> Iterator[None]:
         each.handlers = handlers
         each.setLevel(level)
         each.propagate = propagate
+
+
+@pytest.fixture
+def descriptors_as_before() -> Iterator[None]:
+    """Undo in the end what a test has the command do with the limit of descriptors."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)

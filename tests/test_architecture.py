@@ -30,7 +30,7 @@ FLOORS = [
     {"_dispatch"},
     {"_wire"},
     {"server"},
-    {"testing", "program", "console", "loading"},
+    {"testing", "program", "console", "loading", "descriptors"},
     {"__init__", "cli"},
     {"__main__"},
 ]

@@ -169,5 +169,27 @@ def test_a_module_that_is_no_python_shows_where(here: Path) -> None:
     assert said.endswith("SyntaxError: '(' was never closed\n")
 
 
+def test_a_module_with_a_null_byte_is_named(here: Path) -> None:
+    (here / "hall_bad.py").write_bytes(b"x = 1\0\n")
+    said = failure("hall_bad:hello")
+    assert said.endswith(f"null bytes\nin {here}/hall_bad.py\n")
+    assert said.count("\n") == 2
+
+
+def test_the_import_of_a_module_with_a_null_byte_is_shown(here: Path) -> None:
+    (here / "hall_bad.py").write_bytes(b"\0")
+    (here / "hall_outer.py").write_text("import hall_bad\n")
+    said = failure("hall_outer:hello")
+    assert "    import hall_bad\n" in said
+    assert said.endswith("null bytes\n")
+
+
+def test_what_a_module_cannot_compile_itself_is_in_its_traceback(here: Path) -> None:
+    (here / "hall_bad.py").write_text("compile('\\0', 'x', 'exec')\n")
+    said = failure("hall_bad:hello")
+    assert f'File "{here}/hall_bad.py", line 1' in said
+    assert said.endswith("null bytes\n")
+
+
 def test_a_class_that_cannot_be_made_shows_why() -> None:
     assert failure("hall_app:Demanding").startswith("TypeError: Demanding.__init__() missing")

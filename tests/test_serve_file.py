@@ -515,15 +515,33 @@ async def test_a_file_that_cannot_be_sent_is_a_fault_of_the_handler(
 async def test_a_file_that_shrinks_cuts_the_response(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with connect(Docroot(folder), window=65536, on_error=None) as client:
-        await client.raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+    (folder / "big.bin").rename(folder / "big\u202e")
+    async with connect(Docroot(folder), window=65536, on_error="raise") as client:
+        await client.raw.say(b"GET /big%e2%80%ae HTTP/1.1\r\nHost: a\r\n\r\n")
         head = await client.raw.hear()
         assert f"Content-Length: {len(BIG)}\r\n".encode() in head
-        os.truncate(folder / "big.bin", 10)
+        os.truncate(folder / "big\u202e", 10)
         rest = await client.raw.hear_rest()
     assert BIG.startswith(rest)
     assert len(rest) < len(BIG)
-    assert "became shorter" in caplog.text
+    (record,) = caplog.records
+    assert (record.name, record.levelno, record.exc_info) == (
+        "trio_httpd.connection", logging.WARNING, None,
+    )  # fmt: skip
+    said = r"<Request GET '/big%e2%80%ae'> not sent whole: 'big\u202e', which became shorter: "
+    assert record.getMessage().startswith(said)
+
+
+async def test_a_file_that_claims_a_size_it_does_not_have_is_503(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kernel = Path("/sys/kernel")  # Each file there says that it has a page.
+    if not (kernel / "profiling").is_file():
+        pytest.skip("no such file here")
+    async with connect(Docroot(kernel), on_error="raise") as client:
+        response = await client.get("/profiling")
+    assert response.status == 503
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
 async def test_each_descriptor_is_closed_whatever_the_end(

@@ -18,7 +18,9 @@ from typing import NoReturn
 import trio
 
 from .addresses import Address
+from .config import Limits
 from .console import log_to, printable, write
+from .descriptors import fill_standard, most_connections, raise_limit
 from .loading import Complaint, ForeignFailure, find_handler, format_foreign
 from .program import run_and_tell
 
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help``, or where the arguments make no sense.
     """
+    fill_standard()
     try:
         return _obey(build_parser().parse_args(arguments))
     except KeyboardInterrupt:
@@ -67,6 +70,7 @@ def _obey(arguments: argparse.Namespace) -> int:
             handler,
             arguments.port,
             host=arguments.bind,
+            limits=Limits(connections=most_connections(raise_limit())),
         )
     except (OSError, UnicodeError) as problem:
         raise Complaint(no_listening(problem, arguments.bind, arguments.port)) from problem

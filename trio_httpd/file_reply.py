@@ -6,6 +6,7 @@ or an `HTTPError`. Whoever calls has a connection object, which stands above.
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 
@@ -14,11 +15,13 @@ from ._syntax.dates import format_date
 from ._syntax.paths import parse_path
 from .docroot import Docroot
 from .errors import HTTPError
-from .file_content import WINDOW, read_window
+from .file_content import read_window
 from .files import OpenFile, find_file, open_file
 from .media_types import media_type
 from .reply import Reply
 from .request import Request
+
+logger = logging.getLogger("trio_httpd.connection")
 
 _READING = ("GET", "HEAD")
 _OF_CONTENT = frozenset(
@@ -109,12 +112,22 @@ def _failed_status(reply: Reply, request: Request, current: Validators) -> int |
 
 
 async def _send_part(reply: Reply, request: Request, file: OpenFile, start: int, stop: int) -> None:
-    """Send the bytes from ``start`` to ``stop``; nothing is read for who asks HEAD."""
+    """Send the bytes from ``start`` to ``stop``; nothing is read for who asks HEAD.
+
+    Raises:
+        HTTPError: 503 where the file ends before ``stop``. Once the head is out, that
+            cuts the response, and is not reported as a fault of the handler.
+    """
     if request.method == "HEAD" or start == stop:
         await reply.send(b"")
         return
-    buffer = memoryview(bytearray(min(WINDOW, stop - start)))
     while start < stop:
-        window = await read_window(file.fd, buffer[: stop - start], start)
+        try:
+            window = await read_window(file.fd, stop - start, start)
+        except EOFError as problem:
+            # Nobody's bug: somebody wrote the file meanwhile, or it is one of those that
+            # claim a size they do not have (/sys). An answer, or a cut if it is too late.
+            logger.warning("%a not sent whole: %a, %s", request, file.name, problem)
+            raise HTTPError(503) from problem
         await reply.send(window)
         start += len(window)

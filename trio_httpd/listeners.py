@@ -87,7 +87,10 @@ async def open_listeners(port: int, *, host: str | None = "127.0.0.1") -> list[S
 
     Raises:
         OSError: that cannot be done, for one of them.
+        ValueError: there is no such port.
     """
+    if not 0 <= port <= 65535:  # The system would take what 16 bits leave of it.
+        raise ValueError(f"a port is a number from 0 to 65535, not {port}")
     if host is None and port == 0:
         opened = await _open_on_one_port()
     else:

@@ -126,7 +126,22 @@ def look_up(module: ModuleType, name: str) -> Any:
 
 def format_foreign(problem: Exception) -> list[str]:
     """Return the traceback of ``problem`` from where it left our code."""
+    compiled = compiled_path(problem.__traceback__)
+    if compiled and getattr(problem, "filename", None) is None:
+        problem.add_note(f"in {compiled}")  # Of a null byte Python does not say where it is.
     return traceback.format_exception(problem.with_traceback(foreign_part(problem.__traceback__)))
+
+
+def compiled_path(trace: TracebackType | None) -> str | None:
+    """Return the file that the import system was compiling when it raised.
+
+    None where an import inside the user's code raised: that statement is in the traceback.
+    """
+    path = None
+    for frame, _ in traceback.walk_tb(trace):
+        if frame.f_code.co_name == "source_to_code":  # `importlib.abc.InspectLoader` has it.
+            path = frame.f_locals.get("path")
+    return path
 
 
 def foreign_part(trace: TracebackType | None) -> TracebackType | None:

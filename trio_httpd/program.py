@@ -45,6 +45,7 @@ def run(
 
     Raises:
         OSError: it cannot listen there.
+        ValueError: a port that is not from 0 to 65535, or an option without sense.
         Exception: what ``on_error`` lets out; a group only if there are several.
         RuntimeError: this is not the main thread, or trio runs in it already.
     """

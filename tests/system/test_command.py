@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -9,14 +10,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 PYTHON = [sys.executable, "-X", "dev", "-W", "error"]
 COMMAND = [*PYTHON, "-m", "trio_httpd"]
-GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+GET = b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 APP = """
 async def hello(conn):
     return "hello"
@@ -54,9 +55,9 @@ def running(
             process.kill()
 
 
-def asked(port: int) -> bytes:
+def asked(port: int, target: bytes = b"/") -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
-        peer.sendall(GET)
+        peer.sendall(GET % target)
         with peer.makefile("rb") as reading:
             return reading.read()
 
@@ -93,6 +94,49 @@ def test_a_handler_is_served_and_its_failure_is_told(folder: Path) -> None:
     assert status == 0
     assert errors.startswith("ERROR trio_httpd.connection: handler failed")
     assert errors.endswith("\nLookupError: mine\n")
+
+
+def test_who_stays_but_does_not_read_stops_nothing(folder: Path) -> None:
+    with running("hall_app:hello", folder=folder) as (process, port, _):
+        for _ in range(20):  # More than a pipe holds.
+            assert asked(port, b"/" + b"x" * 7000).endswith(b"hello")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def test_nobody_is_told_503_for_want_of_descriptors(folder: Path) -> None:
+    few = ["sh", "-c", 'ulimit -n 32 && exec "$@"', "sh", *COMMAND]
+    with running(folder=folder, command=few) as (process, port, _), ExitStack() as crowd:
+        peers = [
+            crowd.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(40)
+        ]
+        for peer in peers:  # Those who wait have their turn as others leave.
+            peer.sendall(GET % b"/")
+            with peer.makefile("rb") as reading:
+                assert reading.read().endswith(b"<p>home\n")
+        assert ended(process, signal.SIGTERM) == (0, "")
+
+
+def test_standard_descriptors_that_are_closed_take_no_socket(folder: Path) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *COMMAND, "-p", str(port)]
+    with subprocess.Popen(closed, cwd=folder) as process:
+        try:
+            while True:
+                try:
+                    assert asked(port).endswith(b"<p>home\n")
+                    break
+                except ConnectionRefusedError:
+                    assert process.poll() is None
+            standard = [Path(f"/proc/{process.pid}/fd/{fd}").stat().st_rdev for fd in range(3)]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
+    assert standard == [Path(os.devnull).stat().st_rdev] * 3
 
 
 def test_who_reads_it_may_leave(folder: Path) -> None:

@@ -137,3 +137,10 @@ async def test_ports_that_cannot_be_had_are_told(
     monkeypatch.setattr(trio, "open_tcp_listeners", failing_on_ipv6(problems))
     with pytest.raises(OSError, match="bind"):
         await open_listeners(0, host=None)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+@pytest.mark.parametrize("host", ["127.0.0.1", None])
+async def test_a_port_that_there_is_not_is_refused(port: int, host: str | None) -> None:
+    with pytest.raises(ValueError, match=f"0 to 65535, not {port}"):
+        await open_listeners(port, host=host)

@@ -141,7 +141,7 @@ def test_what_on_error_lets_out_leaves_as_itself() -> None:
         run(failing, port, on_error="raise")
 
 
-@pytest.mark.usefixtures("logs_as_before")
+@pytest.mark.usefixtures("logs_as_before", "descriptors_as_before")
 def test_the_command_says_where_it_serves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,7 +154,7 @@ def test_the_command_says_where_it_serves(
     assert capsys.readouterr() == (line, "")
 
 
-@pytest.mark.usefixtures("logs_as_before")
+@pytest.mark.usefixtures("logs_as_before", "descriptors_as_before")
 def test_the_command_says_that_a_port_is_taken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
