@@ -289,8 +289,8 @@ class Connection:
 
         Raises:
             OSError: the file cannot be opened or read, or is no regular file.
-            EOFError: it became shorter meanwhile; the response is cut off.
-            HTTPError: 503 for want of descriptors.
+            HTTPError: 503 for want of descriptors, or where the file became shorter
+                meanwhile; a response that is out is cut off then.
             ValueError: a negative number.
 
         Beyond that raises, and when cancelled: as `send`.
@@ -311,10 +311,10 @@ class Connection:
             docroot: the folder, None for the one among the server's options.
 
         Raises:
-            HTTPError: 405, 404, 403, or 503 for want of descriptors.
+            HTTPError: 405, 404, 403; 503 for want of descriptors, or where the file
+                became shorter meanwhile: a response that is out is cut off then.
             RuntimeError: something was sent before, or there is no docroot.
             OSError: the docroot itself cannot be opened, or a disk fails.
-            EOFError: the file became shorter meanwhile; the response is cut off.
 
         Beyond that raises, and when cancelled: as `finish`.
         """

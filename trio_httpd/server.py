@@ -356,6 +356,7 @@ async def serve(
 
     Raises:
         OSError: it cannot listen there.
+        ValueError: no such port.
         ExceptionGroup: with what ``on_error`` lets out.
     """
     server = Server(handler, **options)
