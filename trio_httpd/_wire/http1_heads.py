@@ -25,15 +25,21 @@ from ..request import RequestHead
 from .gate import check_head
 
 # A field that decides about framing is taken at most once: where its group has matched
-# before, (?(group)(?!)) fails. Classes repeat possessively, groups do not, see `gate`.
+# before, (?(group)(?!)) fails. Classes repeat possessively, groups do not, see `gate`. To
+# look ahead only at names that begin like one of those saves a fifth of a browser's head.
+_NOT_CEHT = rb"!#$%&'*+\-.^_`|~0-9ABDFGI-SU-Zabdfgi-su-z"
 _ORDINARY = re.compile(
-    rb"([" + TCHAR + rb"]++)\ (/[\x21\x22\x24-\x7e]*+)\ HTTP/1\.1\r\n"
-    rb"""(
+    rb"""
+    ([TCHAR]++) \ (/[\x21\x22\x24-\x7e]*+) \ HTTP/1\.1\r\n
+    (
         (?:
-            (?! (?i: host | connection | content-length | expect | transfer-encoding ) : )
-            ["""
-    + TCHAR
-    + rb"""]++ : [\t\x20-\x7e\x80-\xff]*+ \r\n
+            (?:
+                [NOT_CEHT]
+            |
+                (?! (?i: host | connection | content-length | expect | transfer-encoding ) : )
+                [CEHTceht]
+            )
+            [TCHAR]*+ : [\t\x20-\x7e\x80-\xff]*+ \r\n
         |
             (?i:host) : (?(4)(?!)) [\ \t]*+
             ( (?: \[[0-9A-Fa-f:.]++\] | [0-9A-Za-z.\-]++ ) (?: :[0-9]{0,5}+ )? ) [\ \t]*+ \r\n
@@ -42,7 +48,9 @@ _ORDINARY = re.compile(
         |
             (?i:content-length) : (?(6)(?!)) [\ \t]*+ ([0-9]{1,18}+) [\ \t]*+ \r\n
         )*
-    )\r\n""",
+    )
+    \r\n
+    """.replace(b"NOT_CEHT", _NOT_CEHT).replace(b"TCHAR", TCHAR),
     re.VERBOSE,
 )
 _FACTS = {b"connection", b"content-length", b"expect", b"transfer-encoding"}
@@ -68,7 +76,8 @@ def read_ordinary(data: bytes, start: int, end: int, limits: Limits) -> RequestH
         method.decode("ascii"), target.decode("ascii"), "1.1", lines, int(length) if length else 0
     )
     if connection:
-        options = _tokens(connection)
+        option = connection.strip(b" \t").lower()
+        options = (option,) if option == b"keep-alive" else _tokens(option)
         head.keep_alive = b"close" not in options
         head.asks_keep_alive = b"keep-alive" in options
     return head
