@@ -18,6 +18,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 
 html_theme = "furo"
+html_favicon = "favicon.svg"
 html_title = project
 html_show_copyright = False
 
