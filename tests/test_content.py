@@ -346,3 +346,11 @@ async def drip(stream: trio.abc.SendStream, data: bytes, pause: float) -> None:
             await trio.sleep(pause)
     except trio.BrokenResourceError:
         pass
+
+
+async def test_who_has_begun_to_send_is_not_told_to_go_on(autojump_clock: MockClock) -> None:
+    async with connect(read_all) as client:
+        await client.raw.say(post(6, EXPECT) + b"one")
+        await trio.sleep(1)
+        await client.raw.say(b"two")
+        assert (await client.raw.hear(b"onetwo")).startswith(b"HTTP/1.1 200 OK\r\n")

@@ -122,32 +122,31 @@ class RequestContent(trio.abc.ReceiveStream):
             raise trio.ClosedResourceError("this content was closed")
         if self._fault is not None:
             raise self._fault
-        if len(self._stash) >= count or self._ended:
-            await self._take_turn()
-        while len(self._stash) < count and not self._ended:
+        while True:
+            # What is at hand may be much, in tiny chunks.
+            fairness = self._lane.fairness
+            fairness.left -= A_CALL
+            if fairness.left <= 0:
+                await fairness.take_turn()
+            if len(self._stash) >= count or self._ended:
+                return len(self._stash) >= count
             await self._receive()
-        return len(self._stash) >= count
-
-    async def _take_turn(self) -> None:
-        fairness = self._lane.fairness
-        fairness.left -= A_CALL
-        if fairness.left <= 0:
-            await fairness.take_turn()
 
     async def _receive(self) -> None:
-        await self._take_turn()  # What is at hand may be much, in tiny chunks.
+        """Receive some more into the stash, or the end."""
         if not self._begun:
             self._begun = True
             self._require_within_limit(self._length or 0)
-        if self._expects_continue:
-            if not self._lane.content_arrived:
-                await self._lane.send_interim(100)
-            self._expects_continue = False
         try:
-            data = await self._lane.receive()
+            if (data := self._lane.receive_nowait()) is None:
+                if self._expects_continue and not self._lane.content_arrived:
+                    await self._lane.send_interim(100)
+                self._expects_continue = False
+                data = await self._lane.receive()
         except PeerError as fault:
             self._fault = fault
             raise
+        self._expects_continue = False
         self._received += len(data)
         self._require_within_limit(self._received)
         self._ended = not data or self._received == self._length

@@ -43,6 +43,12 @@ class Lane(Protocol):
     def content_arrived(self) -> bool:
         """Whether some content has come, so that the peer does not wait for 100."""
 
+    def receive_nowait(self) -> bytes | None:
+        """Return the content that is at hand, b"" at its end, None where nothing is.
+
+        Raises `PeerError` where the peer breaks a rule.
+        """
+
     async def receive(self) -> bytes:
         """Return the content that comes next, b"" at its end.
 
@@ -88,6 +94,10 @@ class SpentLane:
     remote_addr: Address | None = None
     local_addr: Address | None = None
     content_arrived = False
+
+    def receive_nowait(self) -> bytes | None:
+        """Raise: what comes now belongs to another exchange."""
+        raise trio.ClosedResourceError("the exchange is over")
 
     async def receive(self) -> bytes:
         """Raise: what comes now belongs to another exchange."""

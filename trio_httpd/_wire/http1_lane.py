@@ -100,19 +100,23 @@ class Http1Lane:
         """See `Lane.content_arrived`."""
         return bool(self._codec.unread)
 
-    async def receive(self) -> bytes:
-        """See `Lane.receive`."""
+    def receive_nowait(self) -> bytes | None:
+        """See `Lane.receive_nowait`."""
         self._reading = True
         try:
-            return await self._receive()
+            data = self._codec.next_content()
         except PeerError:
             self.closing = True
             raise
+        if data and self._progress is not None:
+            self._progress.moved(len(data))
+        return data
 
-    async def _receive(self) -> bytes:
+    async def receive(self) -> bytes:
+        """See `Lane.receive`."""
         timeouts, limits = self._service.timeouts, self._service.limits
-        progress = self._progress = self._progress or Progress(timeouts.body, limits.progress)
-        while (data := self._codec.next_content()) is None:
+        while (data := self.receive_nowait()) is None:
+            progress = self._progress = self._progress or Progress(timeouts.body, limits.progress)
             began = trio.current_time()
             try:
                 with trio.move_on_after(max(0, progress.left)) as patience:
@@ -120,8 +124,8 @@ class Http1Lane:
             finally:  # A handler that gives up waiting has waited all the same.
                 progress.waited(trio.current_time() - began)
             if patience.cancelled_caught:
+                self.closing = True
                 raise PeerError(408, "the content came too slowly")
-        progress.moved(len(data))
         return data
 
     # The response.
