@@ -59,7 +59,10 @@ async def dispatch(conn: Connection, handler: Handler, service: Service) -> None
     try:
         result = await handler(conn)
         # A coroutine for what nearly always needs none would cost a fiftieth of a request.
-        unfinished = conn.conclude() if result is None else _respond(conn, result)
+        if result is None or isinstance(result, bytes | str):
+            unfinished = conn.conclude(result)
+        else:
+            unfinished = _respond(conn, result)
         if unfinished is not None:
             await unfinished
     except Exception as problem:
@@ -79,8 +82,6 @@ async def _respond(conn: Connection, result: object) -> None:
         case False:
             conn.close_after_finish()
             await conn.finish()
-        case str() | bytes():
-            await conn.respond(Response(result, conn.status))
         case (str() | bytes() | None as content, int(status)):
             await conn.respond(Response(content or b"", status))
         case (str() | bytes() | None as content, int(status), headers):

@@ -21,7 +21,7 @@ from .docroot import DocrootLike, docroot_of
 from .errors import HeaderItems, HTTPError
 from .file_reply import send_file, serve_file
 from .lane import SPENT, Lane
-from .reply import JSON, TEXT, Reply
+from .reply import JSON, Reply
 from .request import Request, RequestHead
 from .response import Response, redirection, require_status
 from .service import Service
@@ -220,8 +220,6 @@ class Connection:
         reply = self._reply
         reply.set_status(response.status, None)
         reply.replace_headers(response.pairs())
-        if isinstance(response.content, str):
-            reply.default_type(TEXT)
         await reply.send_whole(response.content)
 
     async def send_json(self, obj: object) -> None:
@@ -255,8 +253,6 @@ class Connection:
         self._reply.reset()
         self._reply.set_status(status, reason)
         answer = Response.text(status, reason).content if content is None else content
-        if isinstance(answer, str):
-            self._reply.default_type(TEXT)
         await self._reply.send_whole(answer)
 
     async def redirect(self, location: str, status: int = 302) -> None:
@@ -353,9 +349,11 @@ class Connection:
 
     # For those who run handlers.
 
-    def conclude(self) -> Awaitable[None] | None:
-        """`finish` as far as that needs no waiting; what is returned is to be awaited."""
-        return self._reply.finish_nowait()
+    def conclude(self, content: bytes | str | None) -> Awaitable[None] | None:
+        """End with what a handler returned, or `finish`; what is returned is to be awaited."""
+        if content is None:
+            return self._reply.finish_nowait()
+        return self._reply.send_whole_nowait(content)
 
     @property
     def status(self) -> int:

@@ -29,7 +29,7 @@ from .lane import Lane, Unsent
 from .response import Fields, ResponseHead, Standing, require_status
 from .service import Service
 
-TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
+_TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 JSON = (b"Content-Type", b"application/json")
 
 _REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
@@ -209,13 +209,22 @@ class Reply:
 
     async def send_whole(self, content: bytes | str) -> None:
         """Send ``content`` as all that there is, in one write."""
+        if (rest := self.send_whole_nowait(content)) is not None:
+            await rest
+
+    def send_whole_nowait(self, content: bytes | str) -> Awaitable[None] | None:
+        """`send_whole` without waiting; what is returned is still to be awaited, at once."""
         self.require_open()
+        if isinstance(content, str):
+            data = content.encode()
+            self.default_type(_TEXT)
+        else:
+            data = content
         self.fixed = True
-        data = content.encode() if isinstance(content, str) else content
         self._held, self._held_size, self._sent = [data], len(data), len(data)
         if self._declared is None and self.status not in _BODILESS:
             self._declared = self._sent  # Told to HEAD too, where it is nought as well.
-        await self.finish()
+        return self.finish_nowait()
 
     async def flush(self) -> None:
         """See `Connection.flush`."""
