@@ -131,10 +131,14 @@ class Http1Loop:
             if (head := codec.next_head()) is not None:
                 return head
             phase = transport.deadlines.header if codec.head_begun else waiting
+        chunk = self._service.limits.receive_chunk
         phase.enter(transport)
         try:
             while True:
-                codec.feed(await transport.receive(self._service.limits.receive_chunk))
+                await transport.arrival(chunk)
+                if (data := transport.take_arrived(chunk)) is None:
+                    continue
+                codec.feed(data)
                 if (head := codec.next_head()) is not None or codec.fed_all:
                     return head if transport.expired is None else None
                 # From waiting to reading a head, and never back: a peer that begins
@@ -143,6 +147,9 @@ class Http1Loop:
                     phase.leave(transport)
                     phase = transport.deadlines.header
                     phase.enter(transport)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+            transport.broken = True
+            raise PeerGone from problem
         finally:
             phase.leave(transport)
 

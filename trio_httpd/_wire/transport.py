@@ -1,8 +1,7 @@
 """The transport: one stream, with its deadlines, its faults and its end.
 
 Any `trio.abc.Stream` in; bytes both ways, with every way of breaking told as
-`PeerGone`. What a stream can do beyond that interface is asked here, once: those of
-`sockets` send without waiting, and tell how much the peer has taken.
+`PeerGone`. What a stream can do beyond that interface is said in `abilities`.
 
 Laws:
 1. A `send` that did not end well leaves the transport ``broken`` for sending: part of
@@ -18,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable
-from typing import Protocol, cast, runtime_checkable
 
 import trio
 
@@ -26,6 +24,7 @@ from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
 from ..fairness import A_TURN, Fairness
 from ..sockets import reset_on_close
+from .abilities import Abortable, PromptStream, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING
 from .progress import Uptake
@@ -36,33 +35,6 @@ _LARGEST_PIECE = 64 * 1024
 _SMALLEST_PIECE = 1024
 _LARGEST_POST = 16 * 1024
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
-
-
-@runtime_checkable
-class Abortable(Protocol):
-    """A stream that can be reset."""
-
-    def abort(self) -> None:
-        """Close without waiting, so that the far end sees a reset."""
-
-
-class PromptStream(Protocol):
-    """A stream that sends and receives without waiting, as far as it can."""
-
-    def receive_nowait(self, max_bytes: int) -> bytes | None:
-        """Return what is there, None where nothing is."""
-
-    def wait_receive_might_not_block(self) -> Awaitable[None]:
-        """Wait until something is there."""
-
-    def send_nowait(self, data: bytes | memoryview) -> int:
-        """Send what there is room for, and return how much that was."""
-
-    def untaken(self) -> int:
-        """Return how many bytes were sent that the far end has not taken."""
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until there is room."""
 
 
 async def close_now(stream: trio.abc.Stream) -> None:
@@ -80,6 +52,7 @@ class Transport:
     """A stream that is being served."""
 
     __slots__ = (
+        "_ahead",
         "_overflow",
         "_posted",
         "_progress",
@@ -113,13 +86,13 @@ class Transport:
         self.deadlines = deadlines
         self._spawn = spawn
         self._progress = progress
-        prompt = hasattr(stream, "send_nowait") and hasattr(stream, "untaken")
-        self._prompt = cast("PromptStream", stream) if prompt else None
-        if hasattr(stream, "wait_with"):
+        self._prompt = as_prompt(stream)
+        if isinstance(stream, Watchable):
             stream.wait_with(deadlines.readiness)
-        self.prompt = prompt
+        self.prompt = self._prompt is not None
         """Whether `send_nowait` sends anything, and may be called by anybody."""
         self._uptake = Uptake(progress)
+        self._ahead = b""  # What has arrived and was not taken yet.
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
         self.fairness = Fairness()
@@ -160,6 +133,31 @@ class Transport:
         finally:
             self.receiving = False
             self.fairness.left = A_TURN  # Whoever receives executes a checkpoint.
+
+    def arrival(self, max_bytes: int) -> Awaitable[None]:
+        """Wait until something is there for `take_arrived`, where nobody else receives.
+
+        The two together are `receive`, but for its coroutine, which every request would
+        pay for. To be awaited at once.
+        """
+        self.fairness.left = A_TURN  # Whoever waits executes a checkpoint.
+        if self._prompt is None:
+            return self._receive_ahead(max_bytes)
+        return self._prompt.wait_receive_might_not_block()
+
+    async def _receive_ahead(self, max_bytes: int) -> None:
+        self._ahead = await self.receive(max_bytes)
+
+    def take_arrived(self, max_bytes: int) -> bytes | None:
+        """Return what is there, b"" at the end of the peer's side, None for nothing yet.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: the transport is broken.
+        """
+        if self._prompt is None:
+            data, self._ahead = self._ahead, b""
+            return data
+        return self._prompt.receive_nowait(max_bytes)
 
     async def send(self, data: bytes) -> None:
         """Send ``data``: `send_nowait`, and `send_rest` if need be."""
