@@ -670,3 +670,14 @@ async def test_upgrade_fields_cannot_forge() -> None:
             await conn.upgrade([("Content-Length", "5")])
 
     assert (await heard_from(handler, UPGRADE + b"\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_the_status_set_so_far_can_be_asked() -> None:
+    async def handler(conn: Connection) -> str:
+        before = conn.status
+        conn.set_status(404)
+        return f"{before} {conn.status}"
+
+    async with connect(handler) as client:
+        response = await client.get("/")
+    assert (response.status, response.text()) == (404, "200 404")

@@ -115,3 +115,23 @@ async def test_a_close_that_finds_nobody_is_fine(nursery: trio.Nursery) -> None:
         Breaking(near._outgoing, near._incoming), DeadlineWatcher(Timeouts()), nursery.start_soon
     )
     await transport.aclose()
+
+
+class Reluctant(MemoryStream):
+    """Says once that there is nothing, though it has said that there is."""
+
+    reluctant = True
+
+    def receive_nowait(self, max_bytes: int) -> bytes | None:
+        if self.reluctant:
+            self.reluctant = False
+            return None
+        return super().receive_nowait(max_bytes)
+
+
+async def test_a_wake_up_for_nothing_is_waited_out(nursery: trio.Nursery) -> None:
+    near, far = memory_streams()
+    stream = Reluctant(near._outgoing, near._incoming)
+    transport = Transport(stream, DeadlineWatcher(Timeouts()), nursery.start_soon)
+    await far.send_all(b"abc")
+    assert await transport.receive() == b"abc"
