@@ -3,7 +3,7 @@
 Here a head ends, and content begins; what a head says is read by `http1_heads`, and
 content is cut out of the buffer by the readers of `framing`.
 
-    feed -> buffer -> next_head -> next_content ... -> (content_ended) -> next_head
+    feed -> buffer -> next_head -> next_content ... -> (content.ended) -> next_head
 """
 
 from __future__ import annotations
