@@ -14,7 +14,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import trio
@@ -47,7 +47,8 @@ class Outbox(trio.abc.Instrument):
             yield
         finally:
             self.is_open = False
-            trio.lowlevel.remove_instrument(self)
+            with suppress(KeyError):  # trio has removed one that raised.
+                trio.lowlevel.remove_instrument(self)
             self.flush()
 
     def before_io_wait(self, timeout: float) -> None:
