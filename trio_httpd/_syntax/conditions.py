@@ -32,10 +32,6 @@ class EntityTag(NamedTuple):
         """Compare weakly: both may be weak (§8.8.3.2)."""
         return self.opaque == other.opaque
 
-    def is_same(self, other: EntityTag) -> bool:
-        """Compare strongly: a weak tag is the same as none, itself included (§8.8.3.2)."""
-        return self.opaque == other.opaque and not self.weak and not other.weak
-
 
 def parse_tags(value: str) -> list[EntityTag] | Literal["*"]:
     """Return the tags of a list, or ``"*"``, which stands for any.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum, auto
-from functools import cache
+from functools import lru_cache
 
 from .._syntax.fields import format_fields
 from ..response import PHRASES, Fields, ResponseHead
@@ -46,7 +46,7 @@ def format_head(head: ResponseHead, framing: Framing, persistence: bytes = b"") 
     return lines + b"\r\n"
 
 
-@cache
+@lru_cache(maxsize=64)  # Bounded: options may be a handler's own.
 def format_persistence(options: tuple[bytes, ...], keep_alive: float) -> bytes:
     """Return the lines that say what becomes of the transport.
 
