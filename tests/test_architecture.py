@@ -18,10 +18,11 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "readiness", "docroot", "media_types"},
+    {"errors", "addresses", "fairness", "readiness", "media_types", "_syntax"},
+    {"folder_rules"},
+    {"docroot"},
     {"config", "sockets"},
-    {"_syntax", "listeners"},
-    {"headers"},
+    {"headers", "listeners"},
     {"request", "response"},
     {"lane", "service", "files", "file_content", "upgrades"},
     {"content", "reply"},

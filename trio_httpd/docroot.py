@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+from .errors import HeaderItems
+from .folder_rules import FolderRules
 
 
 class ServesFiles(Protocol):
     """What a docroot needs of a connection object, which stands on a higher floor."""
 
-    async def serve_file(self, *, docroot: Docroot) -> None:
-        """Answer with the file that the request names."""
+    def serve_file(self, path: str | None = None, *, docroot: Docroot) -> Awaitable[None]:
+        """Answer with the file that the request, or ``path``, names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,33 +25,77 @@ class Docroot:
 
     ``serve(Docroot("public"), 8080)`` serves a folder; as ``docroot=`` among the options
     it is what `Connection.serve_file` serves from. Nothing outside the folder is ever
-    opened: symbolic links below it are not followed, though it may be one itself.
+    sent.
+
+    A pattern, wherever one is meant, is that of a shell: ``*`` and ``?`` stand for what
+    is no slash, ``**`` for anything, ``[...]`` for one of a set. Without a slash in it,
+    it is about the name of a file or folder wherever that lies; with one, about the whole
+    path from the docroot. Of several rules the first counts whose pattern fits.
 
     Args:
-        path: the folder, made absolute now. It is opened anew for each request; that it
-            cannot be opened is a failure of the server, not of the peer.
+        path: the folder, made absolute now; it may be a symbolic link. It is opened when
+            it is needed; that it cannot be opened is a failure of the server, not of the
+            peer.
         index: names of files that stand for the folder that they are in, the first
             that is there.
+        listing: whether a folder without an index is shown as a page, or as JSON to
+            those who prefer that. Else it is 404.
+        precompressed: content codings, of "br", "zstd" and "gzip", the best first. Where
+            a peer takes one of them and there is a file beside the one that is asked,
+            with ``.br``, ``.zst`` or ``.gz`` added to its name, that is sent instead. A
+            file that is only there compressed is not there.
+        follow_symlinks: False refuses symbolic links below the folder (404). True follows
+            those that lead to what is inside of it. ``"anywhere"`` follows all.
+        hidden: whether files and folders with a dot in front are published. Without it
+            only ``.well-known`` at the top is (RFC 8615).
+        hide: patterns of what is not published; who asks is told 404.
+        cache_control: the value of ``Cache-Control``, or (pattern, value) pairs.
+        spa: whether the index of the docroot answers, with 200, where there is no such
+            file: for applications that route in the browser. Names with an extension, of
+            scripts and pictures, stay 404.
+        error_pages: a file for each status from 400 to 599 that shall have one, as a path
+            from the docroot; it may be hidden.
+        headers: fields that go with every answer, errors too.
+        cors: whether scripts of any other site may read what is here; or which, as
+            origins like ``"https://example.com"`` (Fetch standard, "CORS protocol").
+        charset: what is said of text, None for nothing.
+        download: whether browsers save files instead of showing them; or patterns of
+            those (RFC 6266).
+        auth: passwords by user, None for a folder that is open to all. A password is
+            itself, or ``"sha256:"`` or ``"sha512:"`` and the hex digest of it. They are
+            asked for by Basic authentication (RFC 7617), so TLS should be around it.
 
     Raises:
-        TypeError: ``index`` is no tuple.
-        ValueError: a name in ``index`` is none.
+        TypeError: a value of another type.
+        ValueError: a value without sense.
     """
 
     path: str | os.PathLike[str]
     index: tuple[str, ...] = ("index.html",)
+    _: KW_ONLY
+    listing: bool = False
+    precompressed: tuple[str, ...] = ()
+    follow_symlinks: bool | Literal["anywhere"] = False
+    hidden: bool = False
+    hide: tuple[str, ...] = ()
+    cache_control: str | tuple[tuple[str, str], ...] = ()
+    spa: bool = False
+    error_pages: Mapping[int, str] = field(default_factory=dict, hash=False)
+    headers: HeaderItems = field(default=(), hash=False)
+    cors: bool | tuple[str, ...] = False
+    charset: str | None = "utf-8"
+    download: bool | tuple[str, ...] = False
+    auth: Mapping[str, str] | None = field(default=None, hash=False, repr=False)
+    rules: FolderRules = field(init=False, repr=False, compare=False)
+    """The options, made ready for use."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(os.path.abspath(self.path)))  # noqa: PTH100
-        if not isinstance(self.index, tuple):
-            raise TypeError(f"index is a tuple of names, not {self.index!r}")
-        for name in self.index:
-            if name in ("", ".", "..") or "/" in name or "\0" in name:
-                raise ValueError(f"not the name of a file: {name!r}")
+        object.__setattr__(self, "rules", FolderRules(self))
 
-    async def __call__(self, conn: ServesFiles) -> None:
+    def __call__(self, conn: ServesFiles) -> Awaitable[None]:
         """Serve the file that the request names."""
-        await conn.serve_file(docroot=self)
+        return conn.serve_file(docroot=self)
 
 
 DocrootLike = Docroot | str | os.PathLike[str]
