@@ -142,6 +142,12 @@ def test_the_coding_is_the_one_wanted_most(field: str | None, coding: str | None
     assert choose_coding(field, CODINGS) == coding
 
 
+def test_a_field_too_long_to_be_remembered_is_read_all_the_same() -> None:
+    field = "gzip" + "," * 1000
+    assert choose_coding(field, CODINGS) == choose_coding(field, ["gzip"]) == "gzip"
+    assert choose_coding(field, ()) == "identity"
+
+
 @pytest.mark.parametrize("field", [None, "", "gzip", "*", "gzip, *;q=0.5"])
 def test_where_nothing_is_available_it_is_identity(field: str | None) -> None:
     assert choose_coding(field, ()) == "identity"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .fields import TCHAR, split_list
 
@@ -20,6 +21,8 @@ _PARAMETERS = re.compile(_PARAMETER)
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _LEAST = 0.0005
 """Less than any weight that can be written, but not nothing."""
+_ORDINARY = 256
+"""How long a field may be that is remembered."""
 
 
 def parse_weights(value: str) -> dict[str, float]:
@@ -58,14 +61,10 @@ def choose_coding(accept_encoding: str | None, available: Sequence[str]) -> str 
     """
     if accept_encoding is None:
         return "identity"
-    weights = parse_weights(accept_encoding)
-    weights.setdefault("identity", 0 if weights.get("*") == 0 else _LEAST)
-    if "x-gzip" in weights:
-        weights["gzip"] = max(weights["x-gzip"], weights.get("gzip", 0))
-    others = weights.get("*", 0)
-    choices = {coding: weights.get(coding, others) for coding in (*available, "identity")}
-    best = max(choices, key=choices.__getitem__)
-    return best if choices[best] else None
+    # Nearly all peers send one of a few values: to remember those makes 0.7 µs of 22.
+    ordinary = len(accept_encoding) <= _ORDINARY
+    choose = _remembered_choice if ordinary else _choice
+    return choose(accept_encoding, tuple(available))
 
 
 def prefers_json(accept: str | None) -> bool:
@@ -88,6 +87,20 @@ def accepts_html(accept: str | None) -> bool:
         accept: all lines of the field as one; None, as without it all is acceptable.
     """
     return accept is None or _wanted("text/html", parse_weights(accept))[0] > 0
+
+
+def _choice(accept_encoding: str, available: tuple[str, ...]) -> str | None:
+    weights = parse_weights(accept_encoding)
+    weights.setdefault("identity", 0 if weights.get("*") == 0 else _LEAST)
+    if "x-gzip" in weights:
+        weights["gzip"] = max(weights["x-gzip"], weights.get("gzip", 0))
+    others = weights.get("*", 0)
+    choices = {coding: weights.get(coding, others) for coding in (*available, "identity")}
+    best = max(choices, key=choices.__getitem__)
+    return best if choices[best] else None
+
+
+_remembered_choice = lru_cache(maxsize=256)(_choice)
 
 
 def _wanted(media_type: str, weights: dict[str, float]) -> tuple[float, int]:
