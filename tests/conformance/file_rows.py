@@ -186,6 +186,8 @@ _STATE = [
         expect={"Accept-Ranges": "bytes"}),
     Row("HEAD has the fields of GET", "§9.3.2", {}, 200, method="HEAD",
         expect={"Accept-Ranges": "bytes"}),
+    Row("what may not be done comes with what may", "§15.5.6", {}, 405, method="POST",
+        expect={"Allow": "GET, HEAD"}),
 ]  # fmt: skip
 
 _IF_MATCH = [
