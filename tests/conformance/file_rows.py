@@ -320,7 +320,7 @@ _ONE_RANGE = [
     Row("the last ten", "§14.1.2", {"Range": "bytes=-10"}, 206, ((990, 999),)),
     Row("the last of more than there is", "§14.1.2", {"Range": "bytes=-2000"}, 206, ((0, 999),)),
     Row("the unit has no case", "§14.1", {"Range": "Bytes=0-9"}, 206, ((0, 9),)),
-    Row("empty elements", "§5.6.1", {"Range": "bytes=,0-9 ,, "}, 206, ((0, 9),)),
+    Row("empty elements", "§5.6.1", {"Range": "bytes=,0-9 ,,"}, 206, ((0, 9),)),
     Row("a folder's index", "§14.2", {"Range": "bytes=0-8"}, 206, ((0, 8),), target="/docs/"),
 ]  # fmt: skip
 
