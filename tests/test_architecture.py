@@ -18,14 +18,15 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "readiness", "media_types", "_syntax"},
+    {"errors", "addresses", "fairness", "readiness", "media_types", "listing_style", "_syntax"},
     {"folder_rules"},
     {"docroot"},
     {"config", "sockets"},
     {"headers", "listeners"},
     {"request", "response"},
-    {"lane", "service", "files", "file_content", "upgrades"},
-    {"content", "reply"},
+    {"lane", "service", "files", "file_content", "folder_entries", "upgrades"},
+    {"content", "reply", "listing_json", "listing_page"},
+    {"listing"},
     {"file_reply"},
     {"connection", "access_log"},
     {"_dispatch"},
@@ -48,6 +49,9 @@ PURE = [
     "_wire/http1_heads",
     "_wire/http1_writer",
     "_wire/progress",
+    "listing_json",
+    "listing_page",
+    "listing_style",
 ]
 """Rooms that know no trio: bytes and values only."""
 

@@ -93,7 +93,7 @@ async def read_entries(fd: int, facts_of: Facts) -> list[Entry]:
     Raises:
         OSError: the folder cannot be read.
     """
-    entries = []
+    entries: list[Entry] = []
     with os.scandir(fd) as names:
         while batch := [os.fsencode(each.name) for each in islice(names, _TURN)]:
             entries += _served(batch, facts_of)

@@ -17,7 +17,7 @@ from .reply import Reply
 from .request import Request
 
 
-async def send_listing(
+async def send_listing(  # noqa: PLR0913
     reply: Reply,
     request: Request,
     fd: int,

@@ -25,14 +25,16 @@ _ROWS = 200
 """How many rows a piece of the page has: some 50 kB."""
 
 _UNSEEN = re.compile(
-    r"^\s+|\s+$|[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    r"\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    r"^\s+|\s+$|[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb]"
 )
+_SYMBOLS = {" ": "\u2423", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _COLUMNS: tuple[tuple[Key, str], ...] = (
     ("name", "Name"),
     ("size", "Size"),
     ("modified", "Modified (UTC)"),
 )
+_PARENT = '<tr><th scope="row" colspan="3"><a href="../" rel="up">Parent folder</a></th></tr>\n'
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -50,9 +52,7 @@ def format_page(
     yield _top(names, root)
     yield _head_of_table(entries, order)
     if names:
-        yield '<tr><th scope="row"><a href="../" rel="up">Parent folder</a></th><td></td><td></td>\n'
-    if not entries:
-        yield '<tr><td colspan="3">This folder is empty.</td>\n'
+        yield _PARENT
     for start in range(0, len(entries), _ROWS):
         yield "".join(map(_row, entries[start : start + _ROWS]))
     yield "</tbody>\n</table>\n</main>\n</body>\n</html>\n"
@@ -60,14 +60,14 @@ def format_page(
 
 def _top(names: Sequence[str], root: str) -> str:
     """Return everything in front of the table."""
-    path = "".join(f"{_plain(name)}/" for name in (root.rstrip("/"), *names))
+    title = "Index of " + "".join(f"{_plain(name)}/" for name in (root.rstrip("/"), *names))
     return f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Index of {escape(path)}</title>
+<title>{escape(title)}</title>
 <link rel="icon" href="{ICON}">
 <style>{STYLE}</style>
 </head>
@@ -77,7 +77,7 @@ def _top(names: Sequence[str], root: str) -> str:
 {_crumbs(names, root)}</ol>
 </nav>
 <main>
-<h1>{_isolated(names[-1] if names else root)}</h1>
+<h1>{escape(title)}</h1>
 """
 
 
@@ -105,8 +105,12 @@ def _head_of_table(entries: Sequence[Entry], order: Order) -> str:
 
 def _summary(entries: Sequence[Entry]) -> str:
     sizes = [entry.size for entry in entries if entry.size is not None]
-    folders = _counted(len(entries) - len(sizes), "folder")
-    return f"{folders}, {_counted(len(sizes), 'file')}, {_size(sum(sizes))}"
+    parts = []
+    if folders := len(entries) - len(sizes):
+        parts.append(_counted(folders, "folder"))
+    if sizes:
+        parts += [_counted(len(sizes), "file"), _size(sum(sizes))]
+    return ", ".join(parts) or "This folder is empty."
 
 
 def _counted(number: int, what: str) -> str:
@@ -166,13 +170,5 @@ def _plain(name: str) -> str:
 
 
 def _symbol(char: str) -> str:
-    r"""Return what stands for a character that one does not see: ``␊`` for ``\n``."""
-    match ord(char):
-        case 0x20:
-            return "\u2423"
-        case 0x7F:
-            return "\u2421"
-        case code if code < 0x20:
-            return chr(0x2400 + code)
-        case code:
-            return f"U+{code:04X}"
+    """Return what stands for a character that one does not see; no name has a backslash."""
+    return _SYMBOLS.get(char) or f"U+{ord(char):04X}"

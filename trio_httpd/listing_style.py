@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hashlib import sha256
+from urllib.parse import quote
 
 _ARROW_UP = "M8 13.5v-10M3.5 8 8 3.5 12.5 8"
 _FILE = "M3.5 1.5H9L12.5 5v9.5h-9zM9 1.5V5h3.5"
@@ -19,7 +20,7 @@ def _picture(path: str, fill: str = "none", stroke: str = "black") -> str:
     """Return the URL of a picture of 16 by 16 that is one path."""
     look = f"fill='{fill}' stroke='{stroke}' stroke-linejoin='round'"
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' {look}>"
-    return f"data:image/svg+xml,{svg}<path d='{path}'/></svg>"
+    return "data:image/svg+xml," + quote(f"{svg}<path d='{path}'/></svg>", safe="/:='")
 
 
 ICON = _picture(_FOLDER, "steelblue", "steelblue")
@@ -51,38 +52,44 @@ bdi span {{
   margin: 0 .1em; padding: 0 .25em; border-radius: .25em; font-size: .85em;
   white-space: nowrap; color: var(--mark); background: var(--marked);
 }}
-nav ol {{ display: flex; flex-wrap: wrap; margin: 0; padding: 0; list-style: none; }}
-nav li {{ color: var(--faint); }}
-nav li + li::before {{ content: "\\203a" / ""; margin: 0 .5em; }}
-nav a {{ display: inline-block; min-width: 1.5rem; padding: .1rem 0; }}
-h1 {{ margin: .25rem 0 0; font-size: 1.6rem; line-height: 1.25; font-weight: 650; }}
-table {{ width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-caption {{ padding: .25rem 0 1.25rem; text-align: start; color: var(--faint); }}
+h1 {{ position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }}
+nav {{ font-size: clamp(1.15rem, 4vw, 1.5rem); line-height: 1.3; }}
+nav ol {{
+  display: flex; flex-wrap: wrap; align-items: baseline; margin: 0; padding: 0; list-style: none;
+}}
+nav li {{ display: flex; align-items: baseline; font-weight: 650; }}
+nav li + li::before {{ content: "\\203a" / ""; margin: 0 .4em; color: var(--faint); }}
+nav a, nav li::before {{ font-weight: 400; }}
+nav a {{ margin: 0 -.35em; padding: .15em .35em; }}
+table {{
+  width: calc(100% + 1.5rem); margin: 0 -.75rem; border-collapse: collapse;
+  font-variant-numeric: tabular-nums;
+}}
+caption {{ padding: .25rem .75rem 1.25rem; text-align: start; color: var(--faint); }}
 th {{ font-weight: inherit; text-align: start; }}
 th, td {{ padding: 0 .75rem; border-bottom: 1px solid var(--line); vertical-align: baseline; }}
 td {{ color: var(--faint); white-space: nowrap; text-align: end; }}
-td:empty::before {{ content: "\\2013" / ""; }}
-td[colspan] {{ padding: 2rem; text-align: center; }}
 thead th {{
   position: sticky; top: 0; z-index: 1; background: var(--page);
   border: 0; box-shadow: inset 0 -2px var(--line); font-size: .9rem; white-space: nowrap;
 }}
+thead th:first-child {{ width: 100%; }}
 thead th + th {{ text-align: end; }}
 thead a {{ display: inline-block; padding: .5rem 0; color: var(--faint); font-weight: 600; }}
 thead [aria-sort] a {{ color: var(--text); }}
 [aria-sort] a::after {{ content: " \\2191" / ""; }}
 [aria-sort=descending] a::after {{ content: " \\2193" / ""; }}
 tbody tr:hover {{ background: var(--over); }}
-tbody th {{ width: 100%; }}
 tbody a {{ display: block; position: relative; padding: .45rem 0 .45rem 1.75rem; }}
 tbody a::before {{
   content: ""; position: absolute; left: 0; top: .65rem; width: 1.05rem; height: 1.05rem;
   background: var(--faint); mask: url("{_picture(_FILE)}");
 }}
+tbody a[href$="/"] {{ font-weight: 550; }}
 tbody a[href$="/"]::before {{ background: var(--link); mask: url("{_picture(_FOLDER, "black")}"); }}
+tbody a[rel] {{ font-weight: inherit; }}
 tbody a[rel]::before {{ background: var(--faint); mask: url("{_picture(_ARROW_UP)}"); }}
 @media (max-width: 40rem) {{
-  th, td {{ padding-inline: .35rem; }}
   tr > :nth-child(3) {{ display: none; }}
 }}
 """
