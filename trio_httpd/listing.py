@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import trio
+
 from ._syntax.preferences import prefers_json
 from .folder_entries import Facts, parse_order, read_entries, sort_entries
 from .listing_json import format_json
@@ -52,6 +54,7 @@ async def send_listing(  # noqa: PLR0913
         page = format_json(entries) if as_json else format_page(path, entries, order, root=root)
         for piece in page:
             await reply.send(piece)
+            await trio.lowlevel.checkpoint()  # To make a piece takes longer than to send it.
     await reply.finish()
 
 
