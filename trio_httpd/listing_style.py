@@ -58,7 +58,9 @@ nav ol {{
   display: flex; flex-wrap: wrap; align-items: baseline; margin: 0; padding: 0; list-style: none;
 }}
 nav li {{ display: flex; align-items: baseline; font-weight: 650; }}
-nav li + li::before {{ content: "\\203a" / ""; margin: 0 .4em; color: var(--faint); }}
+nav li + li::before {{
+  content: "\\203a"; content: "\\203a" / ""; margin: 0 .4em; color: var(--faint);
+}}
 nav a, nav li::before {{ font-weight: 400; }}
 nav a {{ margin: 0 -.35em; padding: .15em .35em; }}
 table {{
@@ -77,8 +79,8 @@ thead th:first-child {{ width: 100%; }}
 thead th + th {{ text-align: end; }}
 thead a {{ display: inline-block; padding: .5rem 0; color: var(--faint); font-weight: 600; }}
 thead [aria-sort] a {{ color: var(--text); }}
-[aria-sort] a::after {{ content: " \\2191" / ""; }}
-[aria-sort=descending] a::after {{ content: " \\2193" / ""; }}
+[aria-sort] a::after {{ content: " \\2191"; content: " \\2191" / ""; }}
+[aria-sort=descending] a::after {{ content: " \\2193"; content: " \\2193" / ""; }}
 tbody tr:hover {{ background: var(--over); }}
 tbody a {{ display: block; position: relative; padding: .45rem 0 .45rem 1.75rem; }}
 tbody a::before {{

@@ -115,7 +115,8 @@ class Browser:
             if event["method"] == "Page.loadEventFired":
                 return None
             if event["params"]["state"] != "inProgress":
-                return (self._downloads / event["params"]["guid"]).read_bytes()
+                file = self._downloads / str(event["params"]["guid"])
+                return file.read_bytes()
 
     async def show_as(self, scheme: str) -> None:
         """Prefer a colour scheme, "light" or "dark"."""
