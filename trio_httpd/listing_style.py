@@ -38,6 +38,7 @@ STYLE = f"""
     --link: #86b6fb; --over: #1e2530; --mark: #fdba74; --marked: #3b2a1d;
   }}
 }}
+html {{ scroll-padding-top: 3rem; }}
 * {{ box-sizing: border-box; }}
 body {{
   margin: 0 auto; max-width: 62rem; padding: clamp(1rem, 4vw, 2.5rem);
