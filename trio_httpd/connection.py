@@ -69,8 +69,7 @@ class Connection:
 
     @property
     def tls(self) -> None:
-        """None: this transport is not encrypted, as far as is known here."""
-        return None
+        """None: it is not encrypted, as far as is known here."""
 
     def close_after_finish(self) -> None:
         """Let the transport close after this response, which says so if it still can."""
@@ -281,25 +280,24 @@ class Connection:
         """Send a file of the handler's choice, or a part of it that stands for a whole.
 
         To GET and HEAD, with status 200 and no length set, conditions and ranges are
-        answered (RFC 9110 §13, §14), so that a download goes on where it broke off: by the
-        ``ETag`` or ``Last-Modified`` that the handler has set, else those of the file. Type
-        and disposition follow from the name, unless set. Otherwise these are just bytes;
-        their length is declared, unless one was or something was sent before.
+        answered, so that a broken download goes on: by the ``ETag`` or ``Last-Modified``
+        that the handler has set, else the file's own. Type and disposition follow from the
+        name, unless set. Otherwise these are bytes, of a declared length if that is open.
 
         Args:
             file: a path, whose links are followed; or a seekable file object open for
-                bytes, which stays open, and is read in a thread if it is no system's file.
+                bytes, which stays open. In a thread it is read if it is no system's file.
             offset: the first byte; beyond the end there is nothing to send.
             count: the most bytes that are sent, None for the rest of the file.
             filename: what a browser saves it as (RFC 6266), None to let it show it.
 
         Raises:
             OSError: the file cannot be opened or read, or is no regular file.
-            HTTPError: 412, 416; 503 for want of descriptors, or where the file became
-                shorter meanwhile; a response that is out is cut off then.
+            HTTPError: 412, 416; 503 for want of descriptors, or where the file changed
+                meanwhile: a response that is out is cut off then.
             ValueError, TypeError: a negative number; a file that is open for text.
 
-        Beyond that raises, and when cancelled: as `send`.
+        Else raises, and when cancelled: as `send`.
         """
         await send_file(self._reply, self.request, file, (offset, count), filename)
 
@@ -317,8 +315,7 @@ class Connection:
             docroot: the folder, None for the one among the server's options.
 
         Raises:
-            HTTPError: 401, 403, 404, 405, 406, 412, 416; 503 for want of descriptors, or
-                where the file became shorter meanwhile: a response that is out is cut off.
+            HTTPError: 401, 403, 404, 405, 406, 412, 416; 503 as `send_file`.
             RuntimeError: something was sent before, or there is no docroot.
             OSError: the docroot itself cannot be opened, or a disk fails.
 

@@ -238,7 +238,7 @@ class OpenFolder:
             raise OSError(errno.ELOOP, "a link to what is not published", path)
 
 
-def find(
+def open_path(
     docroot: Docroot, path: FilePath, *, hidden_too: bool = False
 ) -> FoundFile | OpenFolder | None:
     """Open what ``path`` names below ``docroot``.

@@ -21,7 +21,7 @@ from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
 from .errors import HTTPError
 from .file_reply import content_at_once, send_representation
-from .files import FoundFile, OpenFolder, find
+from .files import FoundFile, OpenFolder, open_path
 from .held_files import HeldFiles
 from .listing import send_listing
 from .published_file import PublishedFile
@@ -157,12 +157,12 @@ def _look_up(
 
 def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
     try:
-        return find(docroot, path)
+        return open_path(docroot, path)
     except HTTPError as problem:
         if problem.status != 503:
             raise
         held.clear()  # Maybe it is us who have all the descriptors.
-        return find(docroot, path)
+        return open_path(docroot, path)
 
 
 async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
@@ -200,7 +200,7 @@ async def _send_error_page(
 ) -> bool:
     """Send the docroot's own page for an error; whether there is one."""
     try:
-        found = find(docroot, FilePath(page, is_folder=False), hidden_too=True)
+        found = open_path(docroot, FilePath(page, is_folder=False), hidden_too=True)
     except HTTPError:
         found = None
     if not isinstance(found, FoundFile):
