@@ -83,6 +83,8 @@ class FolderRules:
         self.challenge = passwords.challenge
         """What others are told in ``WWW-Authenticate``, "" where all are admitted."""
         self._cors = CrossOrigin(options["cors"], authenticated=options["auth"] is not None)
+        self.looks_at_requests = bool(options["cors"] or options["auth"])
+        """Whether answers differ by who asks: by passwords, or by origins."""
 
     def publishes(self, names: Names) -> bool:
         """Whether the path of ``names`` from the docroot may be asked for.
