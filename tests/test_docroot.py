@@ -8,6 +8,7 @@ import pytest
 
 from trio_httpd import Docroot
 from trio_httpd.docroot import docroot_of
+from trio_httpd.testing import connect
 
 
 def test_a_docroot_is_a_value(tmp_path: Path) -> None:
@@ -85,3 +86,9 @@ def test_a_docroot_is_itself() -> None:
     assert docroot_of(docroot) is docroot
     with pytest.raises(RuntimeError, match="no docroot"):
         docroot_of(None)
+
+
+async def test_a_docroot_is_a_handler(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    async with connect(Docroot(tmp_path)) as client:
+        assert (await client.get("/a")).text() == "x"

@@ -173,6 +173,13 @@ def test_origins_are_told_what_they_may() -> None:
     assert ("Access-Control-Allow-Origin", "*") in rules(cors=True).cors_fields(None)
 
 
+def test_answers_differ_by_who_asks_only_where_there_is_a_reason() -> None:
+    assert not rules().looks_at_requests
+    assert not rules(cors=()).looks_at_requests
+    assert rules(cors=True).looks_at_requests
+    assert rules(auth={"a": "b"}).looks_at_requests
+
+
 # What is refused.
 
 
