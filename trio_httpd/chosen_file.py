@@ -10,7 +10,6 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import BinaryIO, cast
 
 from ._syntax.conditions import EntityTag, Validators, parse_tags
@@ -25,6 +24,8 @@ from .reply import Reply
 from .representation import Representation, validator_fields
 from .request import Request
 from .response import Fields, Standing
+
+_UNKNOWN = Validators(None, None)
 
 ChosenFile = str | os.PathLike[str] | BinaryIO
 """A path, or a seekable file object that is open for reading bytes; trio's wrapped ones too."""
@@ -44,51 +45,52 @@ async def send_file(
     with _opened(file) as source:
         stop = source.size if count is None else min(offset + count, source.size)
         size = max(0, stop - offset)
-        if reply.fixed:
-            validators = Validators(None, None)
-        else:
-            whole = (offset, size) == (0, source.size)
-            validators = _validators(reply, source, None if whole else (offset, size))
-        chosen = Representation(source, offset, size, validators, "", Standing([]))
-        if reply.fixed or reply.is_described or request.method not in ("GET", "HEAD"):
-            if not (reply.fixed or reply.is_described):
+        if reply.fixed or _is_described(reply) or request.method not in ("GET", "HEAD"):
+            if not (reply.fixed or reply.has_length()):
                 reply.declare_length(size)
+            chosen = Representation(source, offset, size, _UNKNOWN, "", Standing([]))
             await send_part(reply, request, chosen, ByteRange(0, size))
-            return
-        await send_representation(reply, request, _described(reply, chosen, filename))
+        else:
+            chosen = _described(reply, source, ByteRange(offset, offset + size), filename)
+            await send_representation(reply, request, chosen)
 
 
-def _described(reply: Reply, chosen: Representation, filename: str | None) -> Representation:
-    """Say what is sent, where the handler has not."""
-    name = os.path.basename(chosen.source.name) if filename is None else filename  # noqa: PTH119
+def _is_described(reply: Reply) -> bool:
+    """Whether the handler has said how the response shall be: it may be a part, say."""
+    return reply.status != 200 or reply.has_length() or reply.names(b"content-range")
+
+
+def _described(
+    reply: Reply, source: OpenFile | FileObject, part: ByteRange, filename: str | None
+) -> Representation:
+    """Return a part with what is to be said of it, where the handler has not."""
+    validators = _validators(reply, source, part)
+    name = os.path.basename(source.name) if filename is None else filename  # noqa: PTH119
     typed = reply.value_of(b"content-type") or media_type(name)
     fields: Fields = [
         (b"Content-Type", typed.encode("latin-1")),
-        *validator_fields(chosen.validators),
+        *validator_fields(validators),
         (b"Accept-Ranges", b"bytes"),
     ]
     if filename is not None:
         fields.append((b"Content-Disposition", format_disposition(filename).encode("latin-1")))
-    unsaid = [field for field in fields if not reply.names(field[0].lower())]
-    return replace(chosen, media_type=typed, fields=Standing(unsaid))
+    unsaid = Standing([field for field in fields if not reply.names(field[0].lower())])
+    return Representation(source, part.start, part.size, validators, typed, unsaid)
 
 
-def _validators(
-    reply: Reply, source: OpenFile | FileObject, part: tuple[int, int] | None
-) -> Validators:
+def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) -> Validators:
     """Return what the handler says that tells this state from others, else what the file does."""
     tag, date = reply.value_of(b"etag"), reply.value_of(b"last-modified")
     if tag is not None or date is not None:
-        tags = parse_tags(tag or "")
-        return Validators(
-            tags[0] if tags and tags != "*" else None, None if date is None else parse_date(date)
-        )
+        tags = [each for each in parse_tags(tag or "") if each != "*"]
+        modified = None if date is None else parse_date(date)
+        return Validators(tags[0] if tags else None, modified)
     if isinstance(source, FileObject):
-        return Validators(None, None)
+        return _UNKNOWN
     current = source.validators()
-    if part is None or current.etag is None:
+    if part == (0, source.size) or current.etag is None:
         return current
-    opaque = f'{current.etag.opaque[:-1]}-{part[0]:x}-{part[1]:x}"'
+    opaque = f'{current.etag.opaque[:-1]}-{part.start:x}-{part.size:x}"'
     return current._replace(etag=EntityTag(opaque, current.etag.weak))
 
 

@@ -1,8 +1,7 @@
 """The connection object: one exchange, as a handler sees it.
 
-What HTTP *means* is decided on this floor and the one below, never in a lane: here
-the whole responses and upgrades; in `reply` HEAD, 204, 304, the declared length and Date;
-in `content` the limit, 100-continue and 417.
+What HTTP *means* is decided on this floor and the one below, never in a lane: here the whole
+responses; in `reply` HEAD, 204, 304, length and Date; in `content` the limit, 100 and 417.
 """
 
 from __future__ import annotations
@@ -277,7 +276,7 @@ class Connection:
         count: int | None = None,
         filename: str | None = None,
     ) -> None:
-        """Send a file of the handler's choice, or a part of it that stands for a whole.
+        """Send a file of the handler's choice, or a part of it.
 
         To GET and HEAD, with status 200 and no length set, conditions and ranges are
         answered, so that a broken download goes on: by the ``ETag`` or ``Last-Modified``
@@ -319,7 +318,7 @@ class Connection:
             RuntimeError: something was sent before, or there is no docroot.
             OSError: the docroot itself cannot be opened, or a disk fails.
 
-        Beyond that raises, and when cancelled: as `finish`.
+        Else raises, and when cancelled: as `finish`.
         """
         if not isinstance(docroot, Docroot):
             docroot = docroot_of(docroot or self._service.docroot)
@@ -357,7 +356,7 @@ class Connection:
         answer = [*switch, *reply.standing_pairs(), *reply.fields, *fields]
         return await self._lane.take_over(101, answer)
 
-    # For those who run handlers.
+    # For those who run it.
 
     def conclude(self, content: bytes | str | None) -> Awaitable[None] | None:
         """End with what a handler returned, or `finish`; what is returned is to be awaited."""

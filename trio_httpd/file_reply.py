@@ -53,17 +53,18 @@ async def send_representation(reply: Reply, request: Request, chosen: Representa
         HTTPError: 412, 416; 503 where the source became shorter: a response that is out
             is cut then.
     """
-    reply.adopt(chosen.fields)
     if (content := content_at_once(reply, request, chosen)) is not None:
+        reply.adopt(chosen.fields)
         await reply.send_whole(content)
         return
     parts = None
     if 200 <= reply.status < 300 and request.is_selective:
         if _failed_status(request, chosen) is not None:
-            await _send_not_modified(reply)
+            await _send_not_modified(reply, chosen)
             return
         if request.method == "GET" and reply.status == 200:
             parts = _asked_parts(request, chosen)
+    reply.adopt(chosen.fields)
     if parts is None:
         reply.declare_length(chosen.size)
         await send_part(reply, request, chosen, ByteRange(0, chosen.size))
@@ -95,7 +96,8 @@ def _failed_status(request: Request, chosen: Representation) -> int | None:
     return status
 
 
-async def _send_not_modified(reply: Reply) -> None:
+async def _send_not_modified(reply: Reply, chosen: Representation) -> None:
+    reply.adopt(chosen.fields)
     # What the peer has, it knows already; it is told what may have become of that (§15.4.5).
     reply.fields = [field for field in reply.fields if field[0].lower() not in _OF_CONTENT]
     reply.set_status(304, None)

@@ -23,7 +23,7 @@ class PublishedFile:
     Several may hold it; each closes it once, as a context manager does.
     """
 
-    __slots__ = ("_codings", "_files", "_forms", "_holders", "plain")
+    __slots__ = ("_codings", "_files", "_forms", "_holders", "is_negotiated", "plain")
 
     def __init__(self, docroot: Docroot, found: FoundFile) -> None:
         self._files = [found.file, *(file for _, file in found.sidecars)]
@@ -32,7 +32,9 @@ class PublishedFile:
         media_type = rules.media_type(found.file.name)
         common: Fields = [(b"Accept-Ranges", b"bytes"), *rules.fields_for(found.names)]
         common += rules.fields
-        if found.sidecars:
+        self.is_negotiated = bool(rules.codings)
+        """Whether `choose` is to be asked for the form: its answers vary."""
+        if self.is_negotiated:
             common.append((b"Vary", b"Accept-Encoding"))
         self.plain = _form(found.file, media_type, common, "identity")
         """The file as it is."""
@@ -45,11 +47,6 @@ class PublishedFile:
     def descriptors(self) -> int:
         """How many are open for it."""
         return len(self._files)
-
-    @property
-    def has_choice(self) -> bool:
-        """Whether `choose` has a choice."""
-        return bool(self._forms)
 
     def choose(self, accept_encoding: str | None) -> Representation | None:
         """Return the form for a peer with that ``Accept-Encoding``, None if he takes none."""

@@ -47,8 +47,7 @@ def serve_file(
     path = request.raw_path if path is None else path
     if not docroot.rules.looks_at_requests:
         published = held.find(docroot, path)
-        if published is not None and not published.has_choice:
-            chosen = published.plain
+        if published is not None and (chosen := _chosen(request, published)) is not None:
             if (content := content_at_once(reply, request, chosen)) is not None:
                 return reply.send_shared_nowait(chosen.fields, content)
     return _serve(reply, request, held, docroot, path)
@@ -58,11 +57,14 @@ async def _serve(
     reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str
 ) -> None:
     try:
-        if docroot.rules.looks_at_requests and _is_answered(reply, request, docroot):
-            await reply.send_whole(b"")
+        if docroot.cors and _is_preflight(request):
+            await _answer_preflight(reply, request, docroot)
             return
+        if docroot.rules.looks_at_requests:
+            _admit(reply, request, docroot)
         if request.method not in _READING:
-            raise HTTPError(405, headers=[("Allow", ", ".join(_READING))])
+            allowed = (*_READING, "OPTIONS") if docroot.cors else _READING
+            raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
         published = held.find(docroot, path)
         if published is not None:
             published.hold()
@@ -78,7 +80,10 @@ async def _serve(
             published = PublishedFile(docroot, found)
             held.keep(docroot, path, published)
         with published:
-            await send_representation(reply, request, _chosen(request, published))
+            chosen = _chosen(request, published)
+            if chosen is None:
+                raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
+            await send_representation(reply, request, chosen)
     except HTTPError as problem:
         if reply.out:
             raise
@@ -101,35 +106,37 @@ def _cors_fields(request: Request, docroot: Docroot) -> list[tuple[str, str]]:
     return docroot.rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
 
 
-def _is_answered(reply: Reply, request: Request, docroot: Docroot) -> bool:
-    """Add what the CORS protocol wants; whether that is all that was asked.
+def _is_preflight(request: Request) -> bool:
+    """Whether a browser asks what a script may ask (Fetch standard, "CORS-preflight request")."""
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+async def _answer_preflight(reply: Reply, request: Request, docroot: Docroot) -> None:
+    rules = docroot.rules
+    reply.set_status(204, None)
+    reply.adopt(Standing(rules.fields))
+    for name, value in rules.preflight_fields(request.headers.single("origin")):
+        reply.add_header(name, value)
+    await reply.send_whole(b"")
+
+
+def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
+    """Add the fields of CORS; let nobody in who may not.
 
     Raises:
         HTTPError: 401.
     """
-    headers = request.headers
-    preflight = request.method == "OPTIONS" and "access-control-request-method" in headers
-    if docroot.cors and preflight:
-        reply.set_status(204, None)
-        fields = docroot.rules.preflight_fields(headers.single("origin"))
-    else:
-        fields = _cors_fields(request, docroot)
-    for name, value in fields:
+    for name, value in _cors_fields(request, docroot):
         reply.add_header(name, value)
-    if reply.status == 204:
-        return True
-    if not docroot.rules.admits(headers.single("authorization")):
+    if not docroot.rules.admits(request.headers.single("authorization")):
         raise HTTPError(401, headers=[("WWW-Authenticate", docroot.rules.challenge)])
-    return False
 
 
-def _chosen(request: Request, published: PublishedFile) -> Representation:
-    if not published.has_choice:
+def _chosen(request: Request, published: PublishedFile) -> Representation | None:
+    """Return the form of a file that the peer likes best, None if none is acceptable."""
+    if not published.is_negotiated:
         return published.plain
-    chosen = published.choose(request.headers.combined("accept-encoding"))
-    if chosen is None:
-        raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
-    return chosen
+    return published.choose(request.headers.combined("accept-encoding"))
 
 
 # Which file.
@@ -149,7 +156,8 @@ def _look_up(
             # links is the slash that the peer has.
             found = _find(held, docroot, named.as_folder())
     except HTTPError as problem:
-        if problem.status == 404 and docroot.spa and docroot.rules.spa_asked(named.names):
+        rules, names = docroot.rules, named.names
+        if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
             return _find(held, docroot, FilePath((), True))
         raise
     return found

@@ -186,16 +186,13 @@ class Reply:
             self._shared = shared
         return self.send_whole_nowait(content)
 
-    @property
-    def is_described(self) -> bool:
-        """Whether status, length or range of the content were said already."""
-        has_length = self._declared is not None
-        return has_length or self.status != 200 or self.names(b"content-range")
+    def has_length(self) -> bool:
+        """Whether a length was declared."""
+        return self._declared is not None
 
     def value_of(self, key: bytes) -> str | None:
         """Return the value of a field called ``key`` that was set, None where none was."""
-        values = [value for name, value in self.fields if name.lower() == key]
-        return values[0].decode("latin-1") if values else None
+        return next((v.decode("latin-1") for n, v in self.fields if n.lower() == key), None)
 
     def names(self, key: bytes) -> bool:
         """Whether a field called ``key``, in lower case, has been set."""
@@ -210,8 +207,9 @@ class Reply:
         options = [option.lower() for option in split_list(value.decode("latin-1"))]
         if "close" in options:
             self.lane.close_after()
-        kept = [o.encode("latin-1") for o in options if o not in ("close", "keep-alive")]
-        self.options += tuple(kept)
+        self.options += tuple(
+            o.encode("latin-1") for o in options if o not in ("close", "keep-alive")
+        )
 
     # The content.
 
@@ -263,26 +261,22 @@ class Reply:
             self._declared = self._sent  # Told to HEAD too, where it is nought as well.
         return self.finish_nowait()
 
-    # Content that is a file.
-
     @property
     def takes_files(self) -> bool:
         """Whether `send_file` may be called."""
         return self.lane.takes_files and self._declared is not None and not self._is_bodiless()
 
     def declare_length(self, size: int) -> None:
-        """Declare the length of the content, instead of any that was declared."""
-        self.require_open()
+        """Declare the length of the content, whatever was declared; the head is open."""
         self._declared = size
 
     async def send_file(self, fd: int, offset: int, count: int) -> None:
         """Send a part of a file that nobody has to read, where `takes_files`.
 
-        The response is not finished. Raises as `Connection.send`, and as `Lane.send_file`.
+        Raises as `Connection.send`, and as `Lane.send_file`.
         """
         if self.aborted or self._pushing:
             self._refuse()
-        assert not self.finished
         assert self._declared is not None
         if self._sent + count > self._declared:
             raise RuntimeError(f"more content than the declared {self._declared} bytes")
@@ -349,10 +343,10 @@ class Reply:
 
     async def _take_part_in_turns(self) -> None:
         # Who is cancelled before a byte has left can still be answered for.
-        if self.lane.fairness.left <= 0:
-            await self.lane.fairness.take_turn()
-        else:
+        if self.lane.fairness.left > 0:
             await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await self.lane.fairness.take_turn()
 
     async def _push_in_turn(self, *, end: bool) -> None:
         await self._take_part_in_turns()
