@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote
 
 import pytest
 
-from trio_httpd import Connection
+from trio_httpd import Connection, Docroot
 from trio_httpd.listing import send_listing
 from trio_httpd.listing_style import POLICY
 from trio_httpd.testing import Client, ClientResponse, connect
@@ -174,3 +176,54 @@ async def test_a_huge_folder_is_sent_in_pieces(lister: Lister, client: Client) -
     assert response.text().count("<tr>") == 1 + 2003
     assert response.text().endswith("</html>\n")
     assert len(names(await client.get("/", headers=JSON))) == 2003
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Return a folder with what is served, and what is not, or only sometimes."""
+    (tmp_path / "secret").write_text("secret")
+    root = tmp_path / "root"
+    (root / "folder").mkdir(parents=True)
+    (root / "folder" / "index.html").touch()
+    (root / ".folder").mkdir()
+    for name in (
+        "a.txt",
+        ".hidden",
+        "back\\slash",
+        "draft.part",
+        "line\nbreak",
+        " ",
+        os.fsdecode(b"\xff"),
+    ):
+        (root / name).touch()
+    (root / "inside").symlink_to("a.txt")
+    (root / "inside folder").symlink_to("folder")
+    (root / "to hidden").symlink_to(".hidden")
+    (root / "outside").symlink_to(tmp_path / "secret")
+    (root / "nowhere").symlink_to("gone")
+    (root / "loop").symlink_to("loop")
+    os.mkfifo(root / "pipe")
+    return root
+
+
+def names_in(folder: Path) -> list[bytes]:
+    return [os.fsencode(each.name) for each in folder.iterdir()]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("hide", [(), ("*.part",), ("/folder/",)])
+@pytest.mark.parametrize("follow", [False, True, "anywhere"])
+async def test_a_listing_has_what_is_served_and_nothing_else(
+    mixed: Path, follow: bool | Literal["anywhere"], hide: tuple[str, ...], *, hidden: bool
+) -> None:
+    docroot = Docroot(mixed, listing=True, follow_symlinks=follow, hide=hide, hidden=hidden)
+    served = set()
+    async with connect(docroot) as client:
+        for name in names_in(mixed):
+            response = await client.get(f"/{quote(name)}")
+            if response.status in (200, 301):
+                served.add(f"{name.decode()}{'/' if response.status == 301 else ''}")
+        listed = (await client.get("/?format=json")).json()
+    found = {entry["name"] + "/" * (entry["type"] == "directory") for entry in listed}
+    assert found == served
+    assert {unquote(entry["url"][2:]) for entry in listed} == served

@@ -22,6 +22,7 @@ FLAGS = [
     "--no-sandbox",  # It would need rights that containers do not give.
     "--disable-gpu",
     "--disable-background-networking",
+    "--disable-breakpad",
     "--no-first-run",
     "--remote-debugging-pipe",
 ]
@@ -150,6 +151,7 @@ async def open_browser(chromium: str, folder: Path) -> AsyncIterator[Browser]:
             await browser.open_page()
             yield browser
             await browser.close()
+            await process.wait()
     finally:
         process.kill()
         await process.stdio.aclose()

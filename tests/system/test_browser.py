@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -14,8 +13,7 @@ import pytest
 import trio
 
 from tests.system.browser import Browser, open_browser
-from trio_httpd import Connection, serve
-from trio_httpd.listing import send_listing
+from trio_httpd import Connection, Docroot, Mounts, serve
 
 NAMES = [
     "plain.txt",
@@ -58,28 +56,17 @@ BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
 class Site:
-    """A folder on a server, and what has been asked of it."""
+    """A folder on a server, below a prefix too, and what has been asked of it."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        docroot = Docroot(root, listing=True, hidden=True)
+        self.mounts = Mounts({"/": docroot, "/below/a prefix": docroot})
         self.url = ""
         self.asked: list[str] = []
 
-    async def __call__(self, conn: Connection) -> None:
+    def __call__(self, conn: Connection) -> Awaitable[None]:
         self.asked.append(conn.request.target)
-        names = [unquote_to_bytes(part) for part in conn.request.raw_path.split("/") if part]
-        fd = os.open(self.root.joinpath(*map(os.fsdecode, names)), os.O_RDONLY)
-        try:
-            if stat.S_ISREG(os.fstat(fd).st_mode):
-                conn.set_header("Content-Type", "text/plain; charset=utf-8")
-                await conn.send(os.read(fd, 10_000))
-            else:
-                facts_of = partial(os.stat, dir_fd=fd)
-                await send_listing(
-                    conn._reply, conn.request, fd, names=names, root="/", facts_of=facts_of
-                )
-        finally:
-            os.close(fd)
+        return self.mounts(conn)
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +217,18 @@ async def test_a_page_fits_on_any_screen(site: Site, browser: Browser, width: in
 async def test_an_empty_folder_says_so(site: Site, browser: Browser) -> None:
     await browser.go(f"{site.url}/empty/")
     assert "This folder is empty." in await browser.evaluate("document.body.innerText")
+
+
+async def test_a_listing_below_a_prefix_stays_there(site: Site, browser: Browser) -> None:
+    await browser.go(f"{site.url}/below/a%20prefix/folders/plain.txt/")
+    assert await browser.evaluate("document.title") == "Index of /below/a prefix/folders/plain.txt/"
+    assert await browser.follow(0) is None
+    assert await browser.evaluate("location.pathname") == "/below/a%20prefix/"
+    assert await browser.evaluate("document.querySelector('nav').innerText") == "/below/a prefix/"
+    assert await browser.evaluate(TEXTS) == [
+        "empty/",
+        "files/",
+        "folders/",
+        "sizes/",
+        "favicon.ico",
+    ]
