@@ -31,7 +31,8 @@ FLOORS = [
     {"_dispatch"},
     {"_wire"},
     {"server"},
-    {"testing", "program", "console", "loading", "descriptors"},
+    {"testing", "program", "console", "folder_options", "descriptors"},
+    {"loading"},
     {"__init__", "cli"},
     {"__main__"},
 ]
