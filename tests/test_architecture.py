@@ -32,7 +32,7 @@ FLOORS = [
     {"_wire"},
     {"server"},
     {"testing", "program", "console", "folder_options", "descriptors"},
-    {"loading"},
+    {"loading", "folder_flags"},
     {"__init__", "cli"},
     {"__main__"},
 ]
