@@ -18,7 +18,8 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "readiness", "media_types", "_syntax"},
+    {"errors", "addresses", "fairness", "readiness", "media_types", "checks", "_syntax"},
+    {"access_rules"},
     {"folder_rules"},
     {"docroot"},
     {"config", "sockets"},

@@ -6,8 +6,10 @@ import os
 from collections.abc import Awaitable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
+from .checks import pairs_in
 from .errors import HeaderItems
 from .folder_rules import FolderRules
 
@@ -90,8 +92,33 @@ class Docroot:
     """The options, made ready for use."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(os.path.abspath(self.path)))  # noqa: PTH100
-        object.__setattr__(self, "rules", FolderRules(self))
+        path = os.path.abspath(self.path)  # noqa: PTH100
+        if "\0" in path:
+            raise ValueError(f"path: not one of a folder: {path!r}")
+        headers = pairs_in("headers", self.headers)
+        rules = FolderRules(
+            index=self.index,
+            listing=self.listing,
+            precompressed=self.precompressed,
+            follow_symlinks=self.follow_symlinks,
+            hidden=self.hidden,
+            hide=self.hide,
+            cache_control=self.cache_control,
+            spa=self.spa,
+            error_pages=self.error_pages,
+            headers=headers,
+            cors=self.cors,
+            charset=self.charset,
+            download=self.download,
+            auth=self.auth,
+        )
+        # A value does not change, whatever becomes of what it was made from.
+        auth = None if self.auth is None else MappingProxyType(dict(self.auth))
+        object.__setattr__(self, "path", Path(path))
+        object.__setattr__(self, "headers", headers)
+        object.__setattr__(self, "error_pages", MappingProxyType(dict(self.error_pages)))
+        object.__setattr__(self, "auth", auth)
+        object.__setattr__(self, "rules", rules)
 
     def __call__(self, conn: ServesFiles) -> Awaitable[None]:
         """Serve the file that the request names."""

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from ._syntax.dates import format_date
-from ._syntax.fields import encode_field, format_fields
+from ._syntax.fields import encode_unframed, format_fields
 from ._syntax.targets import encode_location
 from .config import Options
 from .errors import HeaderItems, pairs_of
@@ -23,9 +23,6 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
-
-
-FRAMING_FIELDS = frozenset((b"connection", b"content-length", b"keep-alive", b"transfer-encoding"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +69,6 @@ def redirection(location: str, status: int) -> Response:
     if status not in (301, 302, 303, 307, 308):
         raise ValueError(f"not the status of a redirection: {status!r}")
     return Response(status=status, headers=[("Location", encode_location(location))])
-
-
-def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:
-    """Return a field for a head whose framing is not the caller's to say.
-
-    Raises:
-        ValueError: as `encode_field`; or it says how a message is framed or kept.
-    """
-    field = encode_field(name, value)
-    if field[0].lower() in FRAMING_FIELDS:
-        raise ValueError(f"{name} cannot be set here")
-    return field
 
 
 class Standing:
