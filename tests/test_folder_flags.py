@@ -99,7 +99,13 @@ def test_a_value_without_sense_is_told_with_its_flag(arguments: list[str], said:
 
 
 def test_what_a_docroot_refuses_is_told_with_the_flag() -> None:
-    assert complaint("--listing", "--index", "a/b").startswith("argument --index: ")
+    said = "argument --precompressed: of br, zstd and gzip, not 'xz'"
+    assert complaint("--listing", "--precompressed", "br,xz") == said
+
+
+def test_no_complaint_shows_what_may_be_a_password() -> None:
+    said = "argument --auth: the sha256 of 'ann' is not 64 hexadecimal digits"
+    assert complaint("--auth", "ann:sha256:secret") == said
 
 
 def test_a_bare_flag_takes_nothing_that_stands_behind_it() -> None:

@@ -42,7 +42,11 @@ class Folder:
             ValueError: they make no sense, alone or with those before.
         """
         self.said.setdefault(keyword, []).extend(values)
-        Docroot(os.sep, **{keyword: _READERS[keyword](self.said[keyword])})
+        value = _READERS[keyword](self.said[keyword])
+        try:
+            Docroot(os.sep, **{keyword: value})
+        except ValueError as problem:  # It begins with the keyword; a flag is what is meant.
+            raise ValueError(str(problem).removeprefix(f"{keyword}: ")) from problem
 
     @property
     def options(self) -> dict[str, Any]:

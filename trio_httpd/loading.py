@@ -93,11 +93,12 @@ def mounted_folder(folder: Folder) -> Docroot:
         Complaint: it is no folder.
     """
     try:
-        return docroot_of(absolute_folder(folder.path), folder)
+        path = absolute_folder(folder.path)
     except NotADirectoryError as problem:
         raise Complaint(f"not a folder: {folder.path}") from problem
     except (FileNotFoundError, ValueError) as problem:
         raise Complaint(f"no such folder: {folder.path}") from problem
+    return Docroot(path, **folder.options)
 
 
 def target_folder(target: str, about: Folder) -> Docroot:
@@ -127,7 +128,7 @@ def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     except (FileNotFoundError, NotADirectoryError, ValueError) as problem:
         is_file = isinstance(problem, NotADirectoryError)
     else:
-        return docroot_of(shown, about), shown
+        return Docroot(shown, **about.options), shown
     # Out here, so that what a module raises does not name the missing folder as its context.
     handler = named_handler(target, is_file=is_file)
     if about.flags:
@@ -150,18 +151,6 @@ def absolute_folder(path: str) -> str:
         raise
     except OSError as problem:
         raise Complaint(f"cannot read the folder {path}: {problem.strerror}") from problem
-
-
-def docroot_of(path: str, about: Folder) -> Docroot:
-    """Return the docroot of a folder.
-
-    Raises:
-        Complaint: what is said about it does not go together.
-    """
-    try:
-        return Docroot(path, **about.options)
-    except ValueError as problem:
-        raise Complaint(str(problem)) from problem
 
 
 def named_handler(target: str, *, is_file: bool) -> Handler:
