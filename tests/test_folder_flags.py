@@ -91,6 +91,7 @@ def test_every_option_of_a_docroot_has_a_flag() -> None:
         (["--auth", "ann:a", "--auth", "ann:b"], "--auth: two passwords for ann"),
         (["--mount", "/a"], "--mount: PREFIX=FOLDER, as in /files=public, not /a"),
         (["--mount", "/a="], "--mount: PREFIX=FOLDER, as in /files=public, not /a="),
+        (["--mount", "a=b"], "--mount: not a prefix like '/files/': 'a'"),
         (["--mount", "=a"], "--mount: PREFIX=FOLDER, as in /files=public, not =a"),
     ],
 )

@@ -239,13 +239,13 @@ def test_mounts_stand_beside_the_target_each_with_what_is_said_of_it(here: Path)
     site, places = find_site(".", folders)
     files = here / "files"
     assert site == Mounts({"/": Docroot(here, spa=True), "/files": Docroot(files, hidden=True)})
-    assert places == [("/", str(here)), ("/files", str(files))]
+    assert places == [("/", str(here)), ("/files/", str(files))]
 
 
 def test_without_a_target_there_is_nothing_but_the_mounts(here: Path) -> None:
     site, places = find_site(None, [Folder(), mount("/files", ".")])
     assert site == Mounts({"/files": Docroot(here)})
-    assert places == [("/files", str(here))]
+    assert places == [("/files/", str(here))]
 
 
 @pytest.mark.parametrize(
@@ -271,8 +271,13 @@ def test_without_a_target_there_is_nothing_but_the_mounts(here: Path) -> None:
         (None, [Folder(), mount("/a", "nowhere")], "no such folder: nowhere"),
         (None, [Folder(), mount("/a", "no\0where")], "no such folder: no\0where"),
         (None, [Folder(), mount("/a", "a_file")], "not a folder: a_file"),
-        (None, [Folder(), mount("/a", "."), mount("/a", ".")], "two folders at /a"),
-        (".", [Folder(), mount("/", ".")], "two folders at /"),
+        (None, [Folder(), mount("/a", "."), mount("/a", ".")], "two folders for one prefix: /a"),
+        (
+            None,
+            [Folder(), mount("/a", "."), mount("/%61/", ".")],
+            "two folders for one prefix: '/%61/'",
+        ),
+        (".", [Folder(), mount("/", ".")], "two folders for one prefix: /"),
     ],
 )
 def test_what_does_not_go_together_is_told_in_a_line(

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from typing import NoReturn
-from urllib.parse import quote
 
 import trio
 
@@ -216,13 +215,12 @@ def installed_version(distribution: str = "trio-httpd") -> str:
 
 def start_lines(places: Places, addresses: Sequence[Address]) -> str:
     """Return the lines that say what is served where, one for each place."""
-    lines = [start_line(shown, addresses, prefix) for prefix, shown in places]
+    lines = [start_line(shown, addresses, path) for path, shown in places]
     return "\n".join(lines) + " (Ctrl-C ends it)\n"
 
 
-def start_line(shown: str, addresses: Sequence[Address], prefix: str = "/") -> str:
+def start_line(shown: str, addresses: Sequence[Address], path: str = "/") -> str:
     """Return the line that says where something is served."""
-    path = f"/{quote(prefix.strip('/'), safe='/%', errors='surrogateescape')}/".replace("//", "/")
     places = [f"{address.url}{path}" for address in addresses]
     versions = [_WILDCARDS[address.host] for address in addresses if address.host in _WILDCARDS]
     if versions:

@@ -7,11 +7,13 @@ about the TARGET, one behind a ``--mount`` about the folder that this one names.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .folder_options import Folder, users_in
+from .mounts import Mounts
 
 IMPLIED = {"--cors": "*", "--download": "*", "--follow-symlinks": "inside"}
 """What a flag means that has no value. One that it has stands behind "=", or else the
@@ -53,6 +55,7 @@ class _Mount(_AboutFolder):
         prefix, _, path = value.partition("=")
         if not (prefix and path):
             raise ValueError(f"PREFIX=FOLDER, as in /files=public, not {value}")
+        Mounts({prefix: os.sep})
         folders.append(Folder(prefix, path))
 
 

@@ -29,7 +29,7 @@ _NOT_OURS = re.compile(
 
 
 Places = list[tuple[str, str]]
-"""What is served, as prefixes and what is found below them."""
+"""What is served: the paths of URLs, and what is found below them."""
 
 
 class Complaint(Exception):  # noqa: N818 -- it is what the user reads
@@ -55,18 +55,19 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
         Complaint: something is not there, or does not go together.
         ForeignFailure: the user's own code raised.
     """
-    about, *mounts = folders
-    if not mounts:
+    about, *mounted = folders
+    if not mounted:
         handler, shown = find_handler("." if target is None else target, about)
         return handler, [("/", shown)]
-    docroots = [(str(folder.prefix), mounted_folder(folder)) for folder in mounts]
+    docroots = [(str(folder.prefix), mounted_folder(folder)) for folder in mounted]
     if target is not None:
         docroots.insert(0, ("/", target_folder(target, about)))
     elif about.flags:
         raise Complaint(
             f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
         )
-    return joined(docroots), [(prefix, str(docroot.path)) for prefix, docroot in docroots]
+    mounts = joined(docroots)
+    return mounts, [(prefix, str(docroot.path)) for prefix, docroot in mounts.docroots.items()]
 
 
 def joined(docroots: Sequence[tuple[str, Docroot]]) -> Mounts:
@@ -75,15 +76,14 @@ def joined(docroots: Sequence[tuple[str, Docroot]]) -> Mounts:
     Raises:
         Complaint: two have the same.
     """
+    folders: dict[str, Docroot] = {}
+    for prefix, docroot in docroots:
+        if folders.setdefault(prefix, docroot) is not docroot:
+            raise Complaint(f"two folders for one prefix: {prefix}")
     try:
-        mounts = Mounts(dict(docroots))
+        return Mounts(folders)
     except ValueError as problem:
         raise Complaint(str(problem)) from problem
-    prefixes = [prefix for prefix, _ in docroots]
-    twice = next((prefix for prefix in prefixes if prefixes.count(prefix) > 1), None)
-    if twice is not None:
-        raise Complaint(f"two folders at {twice}")
-    return mounts
 
 
 def mounted_folder(folder: Folder) -> Docroot:
