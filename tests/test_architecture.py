@@ -29,7 +29,7 @@ FLOORS = [
     {"content", "reply"},
     {"file_reply"},
     {"connection", "access_log"},
-    {"_dispatch"},
+    {"_dispatch", "mounts"},
     {"_wire"},
     {"server"},
     {"testing", "program", "console", "folder_options", "descriptors"},

@@ -30,9 +30,11 @@ class Docroot:
     sent.
 
     A pattern, wherever one is meant, is that of a shell: ``*`` and ``?`` stand for what
-    is no slash, ``**`` for anything, ``[...]`` for one of a set. Without a slash in it,
-    it is about the name of a file or folder wherever that lies; with one, about the whole
-    path from the docroot. Of several rules the first counts whose pattern fits.
+    is no slash, ``**`` for anything, ``[...]`` for one of a set, ``[!...]`` for one of the
+    others; ``**/`` may be no folder at all. Without a slash in it, it is about the name of
+    a file or folder wherever that lies; with one (it may begin with it), about the whole
+    path from the docroot; with one at its end, about all that is in such a folder. Of
+    several rules the first counts whose pattern fits.
 
     Args:
         path: the folder, made absolute now; it may be a symbolic link. It is opened when
@@ -50,7 +52,8 @@ class Docroot:
             those that lead to what is inside of it. ``"anywhere"`` follows all.
         hidden: whether files and folders with a dot in front are published. Without it
             only ``.well-known`` at the top is (RFC 8615).
-        hide: patterns of what is not published; who asks is told 404.
+        hide: patterns of what is not published, with all that is below it; who asks is
+            told 404.
         cache_control: the value of ``Cache-Control``, or (pattern, value) pairs.
         spa: whether the index of the docroot answers, with 200, where there is no such
             file: for applications that route in the browser. Names with an extension, of

@@ -21,10 +21,10 @@ _STAR = "*"
 _FOLDERS = "**"
 _ANY_FOLDERS = "(?:[^/]*+/)*?"
 
-_ITEM = re.compile(r"\*+|\?|\[[!^]?\]?[^\]]*+\]|[^*?\[]", re.DOTALL)
+_ITEM = re.compile(r"\*+|\?|\[[!^]?\]?[^\]]*+\]|[^*?\[{}]", re.DOTALL)
 _RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
-# Braces are for the shell to expand, and a backslash is in no name that can be asked for.
-_FOREIGN = re.compile(r"[{}\\\x00]")
+# None of them is in a name that can be asked for.
+_FOREIGN = re.compile(r"[\\\x00]")
 
 # Where names differ that a file system takes for the same, what is hidden would not be.
 _FLAGS = re.DOTALL | (re.IGNORECASE if sys.platform == "darwin" else re.NOFLAG)
@@ -35,9 +35,11 @@ def compile_patterns(patterns: Iterable[str], *, below: bool = False) -> re.Patt
 
     ``*`` and ``?`` stand for what is no slash, ``**`` for anything, ``[a-c]`` for one of a
     set, ``[!a-c]`` for one of the others; ``[*]`` is a star itself. ``**/`` may be no folder
-    at all. A pattern without a slash is about a last name, wherever it lies; one with a slash
-    is about the whole path, and begins with a slash or not. One that ends with a slash is
-    about all that is below.
+    at all. Braces are for a shell to expand: give several patterns.
+
+    A pattern without a slash is about a last name, wherever it lies; one with a slash is
+    about the whole path, and may begin with one. One that ends with a slash is about all
+    that is below a folder.
 
     Args:
         patterns: at least one.
@@ -58,7 +60,7 @@ def _translate(pattern: str, *, below: bool) -> str:
     bare = pattern.removesuffix("/")
     segments = bare.removeprefix("/").split("/")
     if _FOREIGN.search(pattern):
-        raise ValueError(f"not a pattern, for it has a brace or a backslash: {pattern!r}")
+        raise ValueError(f"not a pattern, for it has a backslash or NUL: {pattern!r}")
     if not {"", ".", ".."}.isdisjoint(segments):
         raise ValueError(f"not a pattern that a path can fit: {pattern!r}")
     items = list(_items_of(segments, pattern))
@@ -78,7 +80,7 @@ def _items_of(segments: list[str], pattern: str) -> Iterator[str]:
     for number, segment in enumerate(segments, 1):
         parts = _ITEM.findall(segment)
         if "".join(parts) != segment:
-            raise ValueError(f"not a pattern, for a bracket is not closed: {pattern!r}")
+            raise ValueError(f"not a pattern, for an open bracket or a brace: {pattern!r}")
         is_last = number == len(segments)
         if set(segment) == {"*"} and segment != "*" and not is_last:
             yield _FOLDERS  # With the slash behind it.
