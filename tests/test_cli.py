@@ -20,6 +20,7 @@ from trio_httpd.cli import (
     parse_arguments,
     start_line,
     start_lines,
+    warning,
 )
 from trio_httpd.folder_options import Folder
 
@@ -124,13 +125,17 @@ def test_each_place_has_a_line_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1"])
-def test_a_loopback_address_is_for_this_machine_only(host: str) -> None:
+def test_nobody_is_warned_of_passwords_that_stay_on_this_machine(host: str) -> None:
     assert is_loopback(Address(host, 1))
+    assert warning([Folder(), Folder("/a", "b", {"auth": ["a:b"]})], [Address(host, 1)]) == ""
 
 
 @pytest.mark.parametrize("host", [ANY_4, ANY_6, "192.0.2.1", "fe80::1%eth0"])
-def test_others_reach_another_address(host: str) -> None:
-    assert not is_loopback(Address(host, 1))
+def test_passwords_that_others_can_read_are_warned_of(host: str) -> None:
+    addresses = [Address("::1", 1), Address(host, 1)]
+    said = warning([Folder(), Folder("/a", "b", {"auth": ["a:b"]})], addresses)
+    assert said.startswith("WARNING: passwords are not encrypted ")
+    assert warning([Folder()], addresses) == ""
 
 
 @pytest.mark.parametrize(

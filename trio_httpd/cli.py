@@ -23,6 +23,7 @@ from .config import Limits
 from .console import log_to, printable, write
 from .descriptors import fill_standard, most_connections, raise_limit
 from .folder_flags import add_folder_options, add_mounts, spelled_out
+from .folder_options import Folder
 from .loading import Complaint, ForeignFailure, Places, find_site, format_foreign
 from .program import run_and_tell
 from .server import Server
@@ -73,12 +74,10 @@ def _obey(arguments: argparse.Namespace) -> int:
         return 0
     log_to(sys.stdout if arguments.access_log else None, sys.stderr)
     handler, places = find_site(arguments.target, arguments.folders)
-    asks = any("auth" in folder.said for folder in arguments.folders)
 
     def tell(server: Server) -> None:
         write(sys.stdout, start_lines(places, server.addresses))
-        if asks and not all(map(is_loopback, server.addresses)):
-            write(sys.stderr, _PLAIN_PASSWORDS)
+        write(sys.stderr, warning(arguments.folders, server.addresses))
 
     try:
         run_and_tell(
@@ -227,6 +226,12 @@ def start_line(shown: str, addresses: Sequence[Address], path: str = "/") -> str
         places.append(f"all other {' and '.join(versions)} addresses")
     where = " and ".join(filter(None, (", ".join(places[:-1]), places[-1])))
     return f"Serving {printable(shown)} on {where}"
+
+
+def warning(folders: Sequence[Folder], addresses: Sequence[Address]) -> str:
+    """Return the line that says that others can read passwords; nothing if they cannot."""
+    asked = any("auth" in folder.said for folder in folders)
+    return _PLAIN_PASSWORDS if asked and not all(map(is_loopback, addresses)) else ""
 
 
 def is_loopback(address: Address) -> bool:
