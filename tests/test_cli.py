@@ -134,7 +134,7 @@ def test_nobody_is_warned_of_passwords_that_stay_on_this_machine(host: str) -> N
 def test_passwords_that_others_can_read_are_warned_of(host: str) -> None:
     addresses = [Address("::1", 1), Address(host, 1)]
     said = warning([Folder(), Folder("/a", "b", {"auth": ["a:b"]})], addresses)
-    assert said.startswith("WARNING: passwords are not encrypted ")
+    assert said.startswith("trio-httpd: warning: passwords go ")
     assert warning([Folder()], addresses) == ""
 
 

@@ -140,3 +140,11 @@ def test_flags_are_about_the_folder_of_the_mount_in_front_of_them() -> None:
     assert (files.prefix, files.path) == ("/files", "a=b")
     assert files.options == {"listing": True, "hide": ("x",)}
     assert (docs.prefix, docs.path, docs.options) == ("/docs", "docs", {"listing": True})
+
+
+def test_a_tilde_is_the_home_as_in_front_of_other_folders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert folders_of("--mount", "/files=~/files")[1].path == "/home/ann/files"
+    assert folders_of("--mount", "/files=./~")[1].path == "./~"

@@ -35,8 +35,8 @@ _USAGE = "%(prog)s [TARGET] [FLAG...] [--mount PREFIX=FOLDER [FLAG...]]..."
 _DESCRIPTION = """\
 Serve a folder, or a handler that you wrote, over HTTP. Control-C (SIGINT) or SIGTERM ends it."""
 
-_PLAIN_PASSWORDS = """\
-WARNING: passwords are not encrypted on their way through the network; put TLS in front of this
+_PLAIN_PASSWORDS = f"""\
+{PROGRAM}: warning: passwords go through the network without encryption; put TLS in front of this
 """
 
 _WILDCARDS = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104 -- shown, where asked for
@@ -122,7 +122,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage=_USAGE,
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
         allow_abbrev=False,
     )

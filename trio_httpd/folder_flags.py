@@ -56,7 +56,8 @@ class _Mount(_AboutFolder):
         if not (prefix and path):
             raise ValueError(f"PREFIX=FOLDER, as in /files=public, not {value}")
         Mounts({prefix: os.sep})
-        folders.append(Folder(prefix, path))
+        # Behind a "=" a shell leaves the tilde alone.
+        folders.append(Folder(prefix, os.path.expanduser(path)))  # noqa: PTH111
 
 
 def spelled_out(arguments: Iterable[str]) -> list[str]:

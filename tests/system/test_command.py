@@ -176,7 +176,7 @@ def test_passwords_for_other_machines_are_warned_of(folder: Path) -> None:
     with running(*arguments, folder=folder) as (process, _, _):
         status, errors = ended(process, signal.SIGTERM)
     assert status == 0
-    assert errors.startswith("WARNING: passwords are not encrypted ")
+    assert errors.startswith("trio-httpd: warning: passwords go ")
     assert errors.count("\n") == 1
 
 
