@@ -108,16 +108,15 @@ class CrossOrigin:
         self._anybody = cors is True
         self._origins = frozenset() if isinstance(cors, bool) else frozenset(_read_origins(cors))
         self._varying: FieldTexts = [("Vary", "Origin")] if self._origins else []
-        self._shared: FieldTexts = []
-        if self._origins and authenticated:
-            self._shared.append(("Access-Control-Allow-Credentials", "true"))
+        kept = self._origins and authenticated
+        credentials = [("Access-Control-Allow-Credentials", "true")] if kept else []
+        self._shared: FieldTexts = [*credentials, ("Access-Control-Expose-Headers", _EXPOSED)]
         self._preflight: FieldTexts = [
-            *self._shared,
+            *credentials,
             ("Access-Control-Allow-Methods", "GET, HEAD"),
             ("Access-Control-Allow-Headers", "Authorization, " * authenticated + _SENDABLE),
             ("Access-Control-Max-Age", _MAX_AGE),
         ]
-        self._shared.append(("Access-Control-Expose-Headers", _EXPOSED))
 
     def answer_fields(self, origin: str | None) -> FieldTexts:
         """Return what an answer carries, to a request with that ``Origin`` field."""

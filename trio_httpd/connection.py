@@ -8,7 +8,6 @@ and Date; in `content` the limit and 100-continue.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from typing import Unpack
 
@@ -16,11 +15,12 @@ import trio
 
 from ._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .addresses import Address
+from .chosen_file import ChosenFile, send_file
 from .content import RequestContent
-from .docroot import DocrootLike, docroot_of
+from .docroot import Docroot, DocrootLike, docroot_of
 from .errors import HeaderItems, HTTPError
-from .file_reply import send_file, serve_file
 from .lane import SPENT, Lane
+from .publishing import serve_file
 from .reply import JSON, Reply
 from .request import Request, RequestHead
 from .response import Response, redirection, require_status
@@ -271,35 +271,50 @@ class Connection:
     # Files.
 
     async def send_file(
-        self, path: str | os.PathLike[str], *, offset: int = 0, count: int | None = None
+        self,
+        file: ChosenFile,
+        *,
+        offset: int = 0,
+        count: int | None = None,
+        filename: str | None = None,
     ) -> None:
-        """Send bytes of a file of the handler's choice; no field but a length is set.
+        """Send a file of the handler's choice, or a part of it that stands for a whole.
 
-        The length is declared, unless one was or something was sent before. Links are
-        followed. To HEAD, the file is opened but not read.
+        As long as the response is open, with status 200, without a length, and the request
+        is GET or HEAD, conditions and ranges are answered (RFC 9110 §13, §14), so that a
+        download goes on where it broke off: by the ``ETag`` or ``Last-Modified`` that the
+        handler has set, else those of the file. ``Content-Type`` and ``Content-Disposition``
+        follow from the name, unless they were set. Otherwise these are just bytes; their
+        length is declared, unless one was or something was sent before.
 
         Args:
-            path: relative to where the process is.
+            file: a path, relative to where the process is, whose links are followed; or a
+                seekable file object open for reading bytes, which stays open. Where such
+                an object is no file of the system, it is read in a thread.
             offset: the first byte; beyond the end there is nothing to send.
             count: the most bytes that are sent, None for the rest of the file.
+            filename: what a browser saves it as (RFC 6266), None to let it show it.
 
         Raises:
             OSError: the file cannot be opened or read, or is no regular file.
-            HTTPError: 503 for want of descriptors, or where the file became shorter
-                meanwhile; a response that is out is cut off then.
+            HTTPError: 412, 416; 503 for want of descriptors, or where the file became
+                shorter meanwhile; a response that is out is cut off then.
             ValueError: a negative number.
+            TypeError: a file that is open for text.
 
         Beyond that raises, and when cancelled: as `send`.
         """
-        await send_file(self._reply, self.request, path, offset=offset, count=count)
+        part = (offset, count)
+        await send_file(self._reply, self.request, file, part=part, filename=filename)
 
     async def serve_file(
         self, path: str | None = None, *, docroot: DocrootLike | None = None
     ) -> None:
-        """Answer GET and HEAD with a file of a folder, and finish; see `Docroot`.
+        """Answer with a file of a folder, and finish; see `Docroot`.
 
         Fields set before are kept, but for ``Content-Length``, ``ETag`` and
-        ``Last-Modified``. So is a status; conditions apply only to a successful one.
+        ``Last-Modified``. So is a status; conditions apply only to a successful one,
+        ranges only to 200.
 
         Args:
             path: percent-encoded as in a URL, with or without the slash in front; None
@@ -307,15 +322,18 @@ class Connection:
             docroot: the folder, None for the one among the server's options.
 
         Raises:
-            HTTPError: 405, 404, 403; 503 for want of descriptors, or where the file
-                became shorter meanwhile: a response that is out is cut off then.
+            HTTPError: 401, 403, 404, 405, 406, 412, 416; 503 for want of descriptors, or
+                where the file became shorter meanwhile: a response that is out is cut off.
             RuntimeError: something was sent before, or there is no docroot.
             OSError: the docroot itself cannot be opened, or a disk fails.
 
         Beyond that raises, and when cancelled: as `finish`.
         """
-        folder = docroot_of(self._service.docroot if docroot is None else docroot)
-        await serve_file(self._reply, self.request, folder, path)
+        if not isinstance(docroot, Docroot):
+            docroot = docroot_of(docroot or self._service.docroot)
+        rest = serve_file(self._reply, self.request, self._service.held, docroot, path)
+        if rest is not None:
+            await rest
 
     # Another protocol.
 

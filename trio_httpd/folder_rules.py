@@ -97,6 +97,8 @@ class FolderRules:
 
     def fields_for(self, names: Names) -> Fields:
         """Return the fields that go with the file at ``names``, whole or not (304, 206)."""
+        if not self._cache and self._download is None:
+            return []
         path = path_text(names)
         fields = [field for fits, field in self._cache if fits.match(path)][:1]
         if self._download is not None and self._download.match(path):

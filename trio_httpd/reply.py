@@ -34,6 +34,7 @@ JSON = (b"Content-Type", b"application/json")
 
 _REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
 _BODILESS = frozenset((204, 205, 304))
+_VALIDATORS = frozenset((b"etag", b"last-modified"))
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
@@ -53,6 +54,7 @@ class Reply:
         "_pushing",
         "_sent",
         "_service",
+        "_shared",
         "aborted",
         "bodiless",
         "content_out",
@@ -82,6 +84,7 @@ class Reply:
         self.reason = b""
         self.fields: Fields = []
         self._overrides: frozenset[bytes] = frozenset()
+        self._shared: Standing | None = None  # Adopted as the whole response goes out.
         self.options: tuple[bytes, ...] = ()
         self._declared: int | None = None
         self._sent = 0
@@ -159,6 +162,40 @@ class Reply:
     def standing_pairs(self) -> Fields:
         """Return the standing fields that no field of this reply stands in for."""
         return self._service.standing.now().without(self._overrides).pairs
+
+    def adopt(self, shared: Standing) -> None:
+        """Add fields that many replies share, but for those that have been set.
+
+        A tag or a date that was set is replaced. None of the fields frames a message.
+        """
+        self.require_open()
+        self._overrides |= self._service.standing.named & shared.names
+        if not self.fields:
+            self.fields = shared.pairs.copy()
+            return
+        replaced = _VALIDATORS & shared.names
+        self.fields = [each for each in self.fields if each[0].lower() not in replaced]
+        own = {name.lower() for name, _ in self.fields} - {b"vary"}
+        self.fields += [field for field in shared.pairs if field[0].lower() not in own]
+
+    def send_shared_nowait(self, shared: Standing, content: bytes) -> Awaitable[None] | None:
+        """`send_whole_nowait` with ``shared`` adopted, which are not rendered anew."""
+        if self.fields or not self._service.standing.named.isdisjoint(shared.names):
+            self.adopt(shared)
+        else:
+            self._shared = shared
+        return self.send_whole_nowait(content)
+
+    @property
+    def is_described(self) -> bool:
+        """Whether status, length or range of the content were said already."""
+        has_length = self._declared is not None
+        return has_length or self.status != 200 or self.names(b"content-range")
+
+    def value_of(self, key: bytes) -> str | None:
+        """Return the value of a field called ``key`` that was set, None where none was."""
+        values = [value for name, value in self.fields if name.lower() == key]
+        return values[0].decode("latin-1") if values else None
 
     def names(self, key: bytes) -> bool:
         """Whether a field called ``key``, in lower case, has been set."""
@@ -348,6 +385,8 @@ class Reply:
         """Decide what the head says; ``whole``: it goes out with all the content there is."""
         self.bodiless = self._is_head or self.status in _BODILESS
         self.standing = self._service.standing.now()
+        if self._shared is not None:
+            self.standing = self._shared.after(self.standing)
         if self._overrides:
             self.standing = self.standing.without(self._overrides)
         if self.bodiless or self._declared is not None:

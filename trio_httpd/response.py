@@ -74,11 +74,20 @@ def redirection(location: str, status: int) -> Response:
 class Standing:
     """Fields that many responses share: as pairs, and as the lines that HTTP/1 sends."""
 
-    __slots__ = ("lines", "pairs")
+    __slots__ = ("_joined", "lines", "names", "pairs")
 
     def __init__(self, pairs: Fields) -> None:
         self.pairs = pairs
         self.lines = format_fields(pairs)
+        self.names = frozenset(name.lower() for name, _ in pairs)
+        """What they are called, in lower case."""
+        self._joined: tuple[Standing, Standing] | None = None
+
+    def after(self, others: Standing) -> Standing:
+        """Return ``others`` and these fields; the last answer is kept for who asks again."""
+        if self._joined is None or self._joined[0] is not others:
+            self._joined = others, Standing([*others.pairs, *self.pairs])
+        return self._joined[1]
 
     def without(self, names: AbstractSet[bytes]) -> Standing:
         """Return these fields but for those called so, in lower case."""
