@@ -34,7 +34,6 @@ async def send_file(
     reply: Reply,
     request: Request,
     file: ChosenFile,
-    *,
     part: tuple[int, int | None],
     filename: str | None,
 ) -> None:

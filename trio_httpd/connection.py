@@ -1,8 +1,8 @@
 """The connection object: one exchange, as a handler sees it.
 
 What HTTP *means* is decided on this floor and the one below, never in a lane: here
-the whole responses, 417 and upgrades; in `reply` HEAD, 204, 304, the declared length
-and Date; in `content` the limit and 100-continue.
+the whole responses and upgrades; in `reply` HEAD, 204, 304, the declared length and Date;
+in `content` the limit, 100-continue and 417.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .addresses import Address
 from .chosen_file import ChosenFile, send_file
 from .content import RequestContent
 from .docroot import Docroot, DocrootLike, docroot_of
-from .errors import HeaderItems, HTTPError
+from .errors import HeaderItems
 from .lane import SPENT, Lane
 from .publishing import serve_file
 from .reply import JSON, Reply
@@ -280,17 +280,15 @@ class Connection:
     ) -> None:
         """Send a file of the handler's choice, or a part of it that stands for a whole.
 
-        As long as the response is open, with status 200, without a length, and the request
-        is GET or HEAD, conditions and ranges are answered (RFC 9110 §13, §14), so that a
-        download goes on where it broke off: by the ``ETag`` or ``Last-Modified`` that the
-        handler has set, else those of the file. ``Content-Type`` and ``Content-Disposition``
-        follow from the name, unless they were set. Otherwise these are just bytes; their
-        length is declared, unless one was or something was sent before.
+        To GET and HEAD, with status 200 and no length set, conditions and ranges are
+        answered (RFC 9110 §13, §14), so that a download goes on where it broke off: by the
+        ``ETag`` or ``Last-Modified`` that the handler has set, else those of the file. Type
+        and disposition follow from the name, unless set. Otherwise these are just bytes;
+        their length is declared, unless one was or something was sent before.
 
         Args:
-            file: a path, relative to where the process is, whose links are followed; or a
-                seekable file object open for reading bytes, which stays open. Where such
-                an object is no file of the system, it is read in a thread.
+            file: a path, whose links are followed; or a seekable file object open for
+                bytes, which stays open, and is read in a thread if it is no system's file.
             offset: the first byte; beyond the end there is nothing to send.
             count: the most bytes that are sent, None for the rest of the file.
             filename: what a browser saves it as (RFC 6266), None to let it show it.
@@ -299,22 +297,19 @@ class Connection:
             OSError: the file cannot be opened or read, or is no regular file.
             HTTPError: 412, 416; 503 for want of descriptors, or where the file became
                 shorter meanwhile; a response that is out is cut off then.
-            ValueError: a negative number.
-            TypeError: a file that is open for text.
+            ValueError, TypeError: a negative number; a file that is open for text.
 
         Beyond that raises, and when cancelled: as `send`.
         """
-        part = (offset, count)
-        await send_file(self._reply, self.request, file, part=part, filename=filename)
+        await send_file(self._reply, self.request, file, (offset, count), filename)
 
     async def serve_file(
         self, path: str | None = None, *, docroot: DocrootLike | None = None
     ) -> None:
         """Answer with a file of a folder, and finish; see `Docroot`.
 
-        Fields set before are kept, but for ``Content-Length``, ``ETag`` and
-        ``Last-Modified``. So is a status; conditions apply only to a successful one,
-        ranges only to 200.
+        Fields set before are kept, but for ``Content-Length``, ``ETag``, ``Last-Modified``.
+        So is a status; conditions apply only to a successful one, ranges only to 200.
 
         Args:
             path: percent-encoded as in a URL, with or without the slash in front; None
@@ -382,11 +377,6 @@ class Connection:
     def outcome(self) -> tuple[int | None, int]:
         """The status that went out, None if none did, and bytes of content."""
         return self._reply.status if self._reply.out else None, self._reply.content_out
-
-    def check_expectations(self) -> None:
-        """Raise `HTTPError` 417 unless 100-continue is all that the peer expects."""
-        if self._head.expectations and set(self._head.expectations) != {b"100-continue"}:
-            raise HTTPError(417)
 
     async def settle(self, answer: Response | None) -> None:
         """End an exchange that failed: with ``answer``, if its head is not out yet.

@@ -44,7 +44,6 @@ class Source(Protocol):
         """Whether its content has changed, but for what was added at the end."""
 
 
-
 def read_cached(fd: int, buffer: bytearray, offset: int, flags: int = _ONLY_CACHED) -> int:
     """Read what needs no waiting; return how many bytes, 0 at the end of the file.
 

@@ -19,7 +19,6 @@ from .file_content import SENT_WINDOW, FileObject, Source, make_ready, read_at_o
 from .reply import Reply
 from .representation import Representation
 from .request import Request
-from .response import Fields
 
 logger = logging.getLogger("trio_httpd.connection")
 

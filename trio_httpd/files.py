@@ -227,7 +227,10 @@ class OpenFolder:
         """
         if self._docroot.follow_symlinks is not True:
             return
-        root, path = (os.readlink(b"/proc/self/fd/%d" % each) for each in (self._root, fd))
+        root, path = (
+            os.readlink(b"/proc/self/fd/%d" % each)  # noqa: PTH115 -- as bytes
+            for each in (self._root, fd)
+        )
         inside = path.removeprefix(root.rstrip(b"/") + b"/")
         if path == root:
             return

@@ -82,7 +82,10 @@ class FolderRules:
         """Whether a request with that ``Authorization`` field, or None, may see anything."""
         self.challenge = passwords.challenge
         """What others are told in ``WWW-Authenticate``, "" where all are admitted."""
-        self._cors = CrossOrigin(options["cors"], authenticated=options["auth"] is not None)
+        has_auth = options["auth"] is not None
+        self._cors = CrossOrigin(options["cors"], authenticated=has_auth)
+        self.looks_at_requests = has_auth or bool(options["cors"])
+        """Whether `admits` or the fields of CORS are to be asked for each request."""
 
     def publishes(self, names: Names) -> bool:
         """Whether the path of ``names`` from the docroot may be asked for.

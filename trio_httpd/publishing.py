@@ -12,8 +12,10 @@ Each error goes to the docroot's own page for it, or out as an `HTTPError`.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable
 from dataclasses import replace
+from urllib.parse import unquote
 
 from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
@@ -67,7 +69,11 @@ async def _serve(
         else:
             found = _look_up(request, held, docroot, path)
             if not isinstance(found, FoundFile):
-                await _answer_folder(reply, request, found, docroot)
+                reply.adopt(Standing(docroot.rules.fields))
+                if found is None:
+                    await _add_slash(reply, request)
+                else:
+                    await _send_listing(reply, request, found, path)
                 return
             published = PublishedFile(docroot, found)
             held.keep(docroot, path, published)
@@ -159,15 +165,21 @@ def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | Open
         return find(docroot, path)
 
 
-async def _answer_folder(
-    reply: Reply, request: Request, folder: OpenFolder | None, docroot: Docroot
-) -> None:
-    reply.adopt(Standing(docroot.rules.fields))
-    if folder is None:
-        await _add_slash(reply, request)
-        return
+async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
+    mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
     with folder:
-        await send_listing(reply, request, folder)
+        fd = folder.open_to_list()
+        try:
+            await send_listing(
+                reply,
+                request,
+                fd,
+                names=folder.names,
+                root=mount or "/",
+                facts_of=folder.facts_of,
+            )
+        finally:
+            os.close(fd)
 
 
 async def _add_slash(reply: Reply, request: Request) -> None:

@@ -33,8 +33,6 @@ from ._wire.transport import Transport, close_now
 from .addresses import Address, local_address
 from .config import OnError, OptionArguments, Options, require_on_error
 from .connection import Handler
-from .descriptors import most_held
-from .held_files import HeldFiles
 from .listeners import open_listeners
 from .response import Response
 from .service import Service
@@ -220,8 +218,8 @@ class Server:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._spawn = (handler_nursery or nursery).start_soon
-                held = self._service.held = HeldFiles(most_held())
-                self._watcher = DeadlineWatcher(self._options.timeouts, held)
+                self._watcher = DeadlineWatcher(self._options.timeouts)
+                self._service.held = self._watcher.held
                 yield nursery
         finally:
             self._nursery = self._spawn = None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import Limits, OnError, Options, Timeouts
-from .descriptors import most_held
 from .docroot import Docroot, docroot_of
 from .held_files import HeldFiles
 from .response import StandingFields
@@ -27,7 +26,7 @@ class Service:
     standing: StandingFields
     on_error: OnError
     held: HeldFiles
-    """The files that are kept open; others for each time of serving."""
+    """The files that are kept open; none before it is served."""
 
     @classmethod
     def of(cls, handler: Callable[[Any], Awaitable[object]], options: Options) -> Service:
@@ -41,5 +40,5 @@ class Service:
             docroot=None if options.docroot is None else docroot_of(options.docroot),
             standing=StandingFields(options),
             on_error=options.on_error,
-            held=HeldFiles(most_held()),
+            held=HeldFiles(0),
         )

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import trio
 
 from ..config import Timeouts
+from ..descriptors import most_held
 from ..held_files import SECONDS as HELD_SECONDS
 from ..held_files import HeldFiles
 from ..readiness import Readiness
@@ -85,7 +86,7 @@ class DeadlineQueue:
 class DeadlineWatcher:
     """The queues of one server and the task that watches them."""
 
-    def __init__(self, timeouts: Timeouts, held: HeldFiles) -> None:
+    def __init__(self, timeouts: Timeouts) -> None:
         self.connection_setup = DeadlineQueue("connection_setup", timeouts.connection_setup, self)
         self.header = DeadlineQueue("header", timeouts.header, self)
         self.keep_alive = DeadlineQueue("keep_alive", timeouts.keep_alive, self)
@@ -100,7 +101,7 @@ class DeadlineWatcher:
             self.handler,
             self._files,
         )
-        self._held = held
+        self.held = HeldFiles(most_held())
         self.outbox = Outbox()
         self.readiness = Readiness()
         self.clock = trio.lowlevel.current_clock()
@@ -137,7 +138,7 @@ class DeadlineWatcher:
             with (
                 self.outbox.opened(),
                 self.readiness.opened(),
-                self._held.opened(self._files),
+                self.held.opened(self._files),
             ):
                 while self._holders:
                     await self._expire_next()
