@@ -242,6 +242,13 @@ def test_mounts_stand_beside_the_target_each_with_what_is_said_of_it(here: Path)
     assert places == [("/", str(here)), ("/files/", str(files))]
 
 
+def test_what_asks_for_passwords_is_shown_as_such(here: Path) -> None:
+    asking = about(auth="ann:secret")
+    assert find_site(".", [asking])[1] == [("/", f"{here} with passwords")]
+    _, places = find_site(".", [asking, mount("/files", ".")])
+    assert places == [("/", f"{here} with passwords"), ("/files/", str(here))]
+
+
 def test_without_a_target_there_is_nothing_but_the_mounts(here: Path) -> None:
     site, places = find_site(None, [Folder(), mount("/files", ".")])
     assert site == Mounts({"/files": Docroot(here)})

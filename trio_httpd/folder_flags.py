@@ -128,7 +128,7 @@ _FLAGS = (
         "--hide",
         "hide",
         "PATTERN",
-        "do not publish what fits, as in '*.bak' or 'drafts/**' (repeatable)",
+        "do not publish what fits, as in '*.bak' or /drafts, and what is below (repeatable)",
     ),
     _Flag(
         "--cache-control",

@@ -57,8 +57,8 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
     """
     about, *mounted = folders
     if not mounted:
-        handler, shown = find_handler("." if target is None else target, about)
-        return handler, [("/", shown)]
+        handler, name = find_handler("." if target is None else target, about)
+        return handler, [("/", name)]
     docroots = [(str(folder.prefix), mounted_folder(folder)) for folder in mounted]
     if target is not None:
         docroots.insert(0, ("/", target_folder(target, about)))
@@ -67,7 +67,7 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
             f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
         )
     mounts = joined(docroots)
-    return mounts, [(prefix, str(docroot.path)) for prefix, docroot in mounts.docroots.items()]
+    return mounts, [(prefix, shown(docroot)) for prefix, docroot in mounts.docroots.items()]
 
 
 def joined(docroots: Sequence[tuple[str, Docroot]]) -> Mounts:
@@ -124,16 +124,22 @@ def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     if not target:
         raise Complaint("the TARGET is empty; . is the current folder")
     try:
-        shown = absolute_folder(target)
+        path = absolute_folder(target)
     except (FileNotFoundError, NotADirectoryError, ValueError) as problem:
         is_file = isinstance(problem, NotADirectoryError)
     else:
-        return Docroot(shown, **about.options), shown
+        docroot = Docroot(path, **about.options)
+        return docroot, shown(docroot)
     # Out here, so that what a module raises does not name the missing folder as its context.
     handler = named_handler(target, is_file=is_file)
     if about.flags:
         raise Complaint(f"{about.flags[0]} is about a folder, and {target} is a handler")
     return handler, target
+
+
+def shown(docroot: Docroot) -> str:
+    """Return what is said of a folder: who puts passwords on one sees if others have none."""
+    return str(docroot.path) if docroot.auth is None else f"{docroot.path} with passwords"
 
 
 def absolute_folder(path: str) -> str:

@@ -153,7 +153,7 @@ def test_each_folder_is_published_as_is_said_behind_its_mount(folder: Path) -> N
         assert (line, process.stdout.readline(), process.stdout.readline()) == (
             f"Serving {folder} on {url}/\n",
             f"Serving {folder}/app on {url}/app/\n",
-            f"Serving {folder}/files on {url}/files/ (Ctrl-C ends it)\n",
+            f"Serving {folder}/files with passwords on {url}/files/ (Ctrl-C ends it)\n",
         )
         assert answered(port, "/")[2] == b"<p>home\n"
         assert answered(port, "/nowhere")[0] == 404
