@@ -37,7 +37,8 @@ FLOORS = [
     {"_dispatch", "mounts"},
     {"_wire"},
     {"server"},
-    {"testing", "program", "console", "loading"},
+    {"testing", "program", "console", "folder_options"},
+    {"loading", "folder_flags"},
     {"__init__", "cli"},
     {"__main__"},
 ]
