@@ -82,9 +82,9 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
     """Return what the handler says that tells this state from others, else what the file does."""
     tag, date = reply.value_of(b"etag"), reply.value_of(b"last-modified")
     if tag is not None or date is not None:
-        tags = [each for each in parse_tags(tag or "") if each != "*"]
+        tags = parse_tags(tag or "")
         modified = None if date is None else parse_date(date)
-        return Validators(tags[0] if tags else None, modified)
+        return Validators(tags[0] if tags and tags != "*" else None, modified)
     if isinstance(source, FileObject):
         return _UNKNOWN
     current = source.validators()

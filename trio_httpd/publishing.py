@@ -21,7 +21,7 @@ from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
 from .errors import HTTPError
 from .file_reply import content_at_once, send_representation
-from .files import FoundFile, OpenFolder, open_path
+from .files import FoundFile, OpenFolder, open_path, want_answered
 from .held_files import HeldFiles
 from .listing import send_listing
 from .published_file import PublishedFile
@@ -47,9 +47,10 @@ def serve_file(
     path = request.raw_path if path is None else path
     if not docroot.rules.looks_at_requests:
         published = held.find(docroot, path)
-        if published is not None and (chosen := _chosen(request, published)) is not None:
-            if (content := content_at_once(reply, request, chosen)) is not None:
-                return reply.send_shared_nowait(chosen.fields, content)
+        chosen = None if published is None else _chosen(request, published)
+        content = None if chosen is None else content_at_once(reply, request, chosen)
+        if chosen is not None and content is not None:
+            return reply.send_shared_nowait(chosen.fields, content)
     return _serve(reply, request, held, docroot, path)
 
 
@@ -78,7 +79,8 @@ async def _serve(
                     await _send_listing(reply, request, found, path)
                 return
             published = PublishedFile(docroot, found)
-            held.keep(docroot, path, published)
+            if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
+                held.keep(docroot, path, published)
         with published:
             chosen = _chosen(request, published)
             if chosen is None:
@@ -175,7 +177,7 @@ def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | Open
 
 async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
     mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
-    with folder:
+    with folder, want_answered():
         fd = folder.open_to_list()
         try:
             await send_listing(

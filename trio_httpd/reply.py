@@ -184,6 +184,7 @@ class Reply:
             self.adopt(shared)
         else:
             self._shared = shared
+        self._declared = len(content)
         return self.send_whole_nowait(content)
 
     def has_length(self) -> bool:
