@@ -30,6 +30,8 @@ class Lane(Protocol):
     """Whose turn it is, counted for the transport as a whole."""
     prompt: bool
     """Whether `send_nowait` sends at all, or leaves everything to `send_rest`."""
+    takes_files: bool
+    """Whether `send_file` may be called, for content of a declared length."""
 
     @property
     def remote_addr(self) -> Address | None:
@@ -73,6 +75,14 @@ class Lane(Protocol):
         lane can send no more.
         """
 
+    async def send_file(self, head: ResponseHead | None, fd: int, offset: int, count: int) -> None:
+        """Send ``count`` bytes of a file from ``offset``, after a head if there is one.
+
+        Raises as `send_rest`; beyond that, when the head is out, `EOFError` where the file
+        ends before, `io.UnsupportedOperation` where none of it was sent, as it is of a
+        kind that has to be read, `OSError` where it cannot be read.
+        """
+
     async def take_over(self, status: int, fields: Fields) -> trio.abc.Stream:
         """Send a head that ends HTTP here, and return what then is a bare stream."""
 
@@ -90,7 +100,7 @@ class SpentLane:
     """The lane of an exchange that is over: it gives nothing and takes nothing."""
 
     fairness = Fairness()
-    prompt = False
+    prompt = takes_files = False
     remote_addr: Address | None = None
     local_addr: Address | None = None
     content_arrived = False
@@ -112,6 +122,10 @@ class SpentLane:
         raise trio.ClosedResourceError("the exchange is over")
 
     async def send_rest(self, rest: Unsent) -> None:
+        """Raise: the response is finished."""
+        raise trio.ClosedResourceError("the exchange is over")
+
+    async def send_file(self, head: ResponseHead | None, fd: int, offset: int, count: int) -> None:
         """Raise: the response is finished."""
         raise trio.ClosedResourceError("the exchange is over")
 

@@ -14,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import operator
+import os
 import socket
 import struct
 import sys
@@ -29,6 +31,8 @@ from .readiness import Readiness, WatchedSocket
 _LARGEST_READ = 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _TELLS_UNTAKEN = sys.platform == "linux"
+_MORE: int = getattr(socket, "MSG_MORE", 0)
+_NOT_SENT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 def reset_on_close(sock: socket.socket | trio.socket.SocketType) -> None:
@@ -118,6 +122,39 @@ class SocketStream(trio.abc.HalfCloseableStream):
             return 0
         except OSError as problem:
             raise _told(problem) from problem
+
+    def send_more_nowait(self, data: bytes | memoryview) -> int:
+        """Send as `send_nowait` does, where more follows at once: they leave together."""
+        try:
+            return self.socket.send(data, _MORE)
+        except BlockingIOError:
+            return 0
+        except OSError as problem:
+            raise _told(problem) from problem
+
+    def send_file_nowait(self, fd: int, offset: int, count: int) -> int:
+        """Send as much of a part of a file as the system takes now; return how much.
+
+        Raises:
+            EOFError: the file ends at ``offset`` or before.
+            io.UnsupportedOperation: the system sends no file of this kind.
+            trio.BrokenResourceError: the peer has reset the connection.
+            trio.ClosedResourceError: this stream was closed.
+            OSError: the file cannot be read.
+        """
+        try:
+            sent = os.sendfile(self.socket.fileno(), fd, offset, count)
+        except BlockingIOError:
+            return 0
+        except OSError as problem:
+            if problem.errno == errno.EIO:  # Of a disk; no socket says that.
+                raise
+            if problem.errno in _NOT_SENT:
+                raise io.UnsupportedOperation("no sendfile for this file") from problem
+            raise _told(problem) from problem
+        if not sent:
+            raise EOFError(f"which became shorter: it ends before byte {offset}")
+        return sent
 
     def untaken(self) -> int:
         """Return how many bytes were sent that the peer has not taken yet.

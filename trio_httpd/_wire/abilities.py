@@ -42,6 +42,21 @@ class PromptStream(Protocol):
 
 
 @runtime_checkable
+class FileTaking(Protocol):
+    """A prompt stream to which the system copies files."""
+
+    def send_more_nowait(self, data: bytes | memoryview) -> int:
+        """Send what there is room for, where a file follows at once."""
+
+    def send_file_nowait(self, fd: int, offset: int, count: int) -> int:
+        """Send what there is room for of a part of a file, and return how much that was.
+
+        Raises `EOFError` where the file ends before, and `io.UnsupportedOperation` for a
+        file that has to be read instead.
+        """
+
+
+@runtime_checkable
 class Watchable(Protocol):
     """A stream that can be told when there is something to receive."""
 

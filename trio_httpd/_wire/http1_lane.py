@@ -55,6 +55,7 @@ class Http1Lane:
         "closing",
         "fairness",
         "prompt",
+        "takes_files",
         "upgraded",
     )
 
@@ -78,6 +79,7 @@ class Http1Lane:
         self._interim: trio.Event | None = None  # Set when one under way has gone out.
         self.fairness = transport.fairness
         self.prompt = transport.prompt
+        self.takes_files = transport.takes_files
         self.closing = closing
         """Whether no further request is served on the transport."""
         self.upgraded: UpgradedStream | None = None
@@ -166,15 +168,25 @@ class Http1Lane:
 
     async def send_rest(self, rest: Unsent) -> None:
         """See `Lane.send_rest`."""
+        await self._let_interim_go()
+        await self._transport.send_rest(rest)
+        if self._ending:
+            self._transport.ends_content = False
+
+    async def send_file(self, head: ResponseHead | None, fd: int, offset: int, count: int) -> None:
+        """See `Lane.send_file`."""
+        opening = b"" if head is None else self._open_response(head, end=False)
+        await self._let_interim_go()
+        await self._transport.send_file(opening, fd, offset, count)
+
+    async def _let_interim_go(self) -> None:
+        """Wait until an interim response that is under way is out."""
         if self._interim is not None:
             try:
                 await self._interim.wait()
             except trio.Cancelled:
                 self._transport.broken = True  # The head counts as sent.
                 raise
-        await self._transport.send_rest(rest)
-        if self._ending:
-            self._transport.ends_content = False
 
     def _open_response(self, head: ResponseHead, *, end: bool) -> bytes:
         framing = Framing.LENGTH

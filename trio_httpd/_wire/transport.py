@@ -15,8 +15,9 @@ Laws:
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 
 import trio
 
@@ -27,7 +28,7 @@ from ..sockets import reset_on_close
 from .abilities import Abortable, PromptStream, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING
-from .progress import Uptake
+from .pushing import Pusher
 
 logger = logging.getLogger("trio_httpd.connection")
 
@@ -57,8 +58,8 @@ class Transport:
         "_posted",
         "_progress",
         "_prompt",
+        "_pusher",
         "_spawn",
-        "_uptake",
         "broken",
         "deadlines",
         "ended",
@@ -70,6 +71,7 @@ class Transport:
         "remote_addr",
         "scope",
         "stream",
+        "takes_files",
     )
 
     def __init__(
@@ -91,7 +93,11 @@ class Transport:
             stream.wait_with(deadlines.readiness)
         self.prompt = self._prompt is not None
         """Whether `send_nowait` sends anything, and may be called by anybody."""
-        self._uptake = Uptake(progress)
+        self._pusher: Pusher | None = None
+        if self._prompt is not None:
+            self._pusher = Pusher(self._prompt, self, deadlines.send, progress)
+        self.takes_files = self._pusher is not None and self._pusher.takes_files
+        """Whether `send_file` may be called."""
         self._ahead = b""  # What has arrived and was not taken yet.
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
@@ -189,30 +195,40 @@ class Transport:
                 transport has been reset.
         """
         await self.settle()
-        if self.broken:
-            raise PeerGone
-        if self._prompt is None:
+        if self._pusher is None:
             await self._send_in_pieces(rest)
             return
-        self.broken = True  # Until it has gone out whole.
-        await self._send_as_taken(self._prompt, rest)
-        self.broken = self.ended
+        with self._sending():
+            await self._pusher.push(rest)
 
-    async def _send_as_taken(self, stream: PromptStream, rest: bytes | memoryview) -> None:
-        uptake = self._uptake
-        uptake.begin(stream.untaken())
-        self.deadlines.send.enter(self)
+    @contextlib.contextmanager
+    def _sending(self) -> Iterator[None]:
+        """Be broken inside, and afterwards if it did not end well."""
+        if self.broken:
+            raise PeerGone
+        self.broken = True
         try:
-            while rest:
-                await stream.wait_send_all_might_not_block()
-                sent = stream.send_nowait(rest)
-                uptake.give(sent)
-                rest = rest[sent:]
-            uptake.count(stream.untaken())
+            yield
         except _GONE as problem:
             raise PeerGone from problem
-        finally:
-            self.deadlines.send.leave(self)
+        except io.UnsupportedOperation:
+            self.broken = self.ended
+            raise
+        self.broken = self.ended
+
+    async def send_file(self, prefix: bytes, fd: int, offset: int, count: int) -> None:
+        """Send ``prefix`` and a part of a file, where `takes_files`; as `send`.
+
+        Raises:
+            PeerGone: as `send_rest`.
+            EOFError: the file ends before; the transport is broken.
+            io.UnsupportedOperation: this file is to be read instead; ``prefix`` is out.
+            OSError: the file cannot be read; the transport is broken.
+        """
+        await self.settle()
+        assert self._pusher is not None
+        with self._sending():
+            await self._pusher.push_file(prefix, fd, offset, count)
 
     def post(self, data: bytes) -> bytes | memoryview:
         """Send ``data`` at the end of this turn, or now where that is not to be.
@@ -251,10 +267,10 @@ class Transport:
 
     async def _send_overflow(self, rest: memoryview, gone: trio.Event) -> None:
         """Send what there was no room for at the end of a turn."""
-        assert self._prompt is not None
+        assert self._pusher is not None
         try:
-            await self._send_as_taken(self._prompt, rest)
-        except PeerGone:
+            await self._pusher.push(rest)
+        except _GONE:
             self.broken = True
         except trio.Cancelled:
             self.broken = True
@@ -287,14 +303,8 @@ class Transport:
         Raises:
             PeerGone: the transport is broken.
         """
-        if self.broken:
-            raise PeerGone
-        self.broken = True  # Until it has gone out whole.
-        try:
+        with self._sending():
             await self.stream.send_all(data)
-        except _GONE as problem:
-            raise PeerGone from problem
-        self.broken = self.ended
 
     def expire(self, phase: DeadlineQueue) -> None:
         """End the phase that ran out of time."""
@@ -302,7 +312,7 @@ class Transport:
             self.expired = phase
             self.fairness.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
-        elif self._prompt is not None and self._uptake.is_enough(self._prompt.untaken()):
+        elif self._pusher is not None and self._pusher.is_fast_enough():
             phase.enter(self)
         else:
             self.expired = phase

@@ -1,0 +1,78 @@
+"""Pushing: what a stream has no room for, sent as the peer takes it, in its time.
+
+Bytes or a part of a file go in; they leave as there is room. In each `Timeouts.send` the
+peer has to take `Limits.progress`: whoever owns the pusher is told by its deadline queue,
+and asks `Pusher.is_fast_enough`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .abilities import FileTaking, PromptStream
+from .deadlines import DeadlineQueue, Expirable
+from .progress import Uptake
+
+
+class Pusher:
+    """Sends on one prompt stream; raises what the stream raises.
+
+    Args:
+        stream: what is sent on.
+        owner: stands in ``queue`` while something waits for room.
+        queue: of `Timeouts.send`.
+        progress: bytes that the peer has to take in each period.
+    """
+
+    __slots__ = ("_files", "_owner", "_queue", "_stream", "_uptake")
+
+    def __init__(
+        self, stream: PromptStream, owner: Expirable, queue: DeadlineQueue, progress: int
+    ) -> None:
+        self._stream = stream
+        self._files = stream if isinstance(stream, FileTaking) else None
+        self._owner = owner
+        self._queue = queue
+        self._uptake = Uptake(progress)
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether `push_file` may be called."""
+        return self._files is not None
+
+    def is_fast_enough(self) -> bool:
+        """Whether the peer took enough in the period that is over; another begins."""
+        return self._uptake.is_enough(self._stream.untaken())
+
+    async def push(self, data: bytes | memoryview) -> None:
+        """Send ``data`` as there is room."""
+        view = memoryview(data)
+        await self._push(len(view), lambda done: self._stream.send_nowait(view[done:]))
+
+    async def push_file(self, prefix: bytes, fd: int, offset: int, count: int) -> None:
+        """Send ``prefix`` and a part of a file as there is room; see `FileTaking`."""
+        files = self._files
+        assert files is not None
+        if prefix and (sent := files.send_more_nowait(prefix)) < len(prefix):
+            await self.push(memoryview(prefix)[sent:])
+        if (sent := files.send_file_nowait(fd, offset, count)) < count:
+            start, rest = offset + sent, count - sent
+            await self._push(
+                rest, lambda done: files.send_file_nowait(fd, start + done, rest - done)
+            )
+
+    async def _push(self, size: int, send_from: Callable[[int], int]) -> None:
+        """Send ``size`` bytes; ``send_from`` sends what there is room for from there on."""
+        stream, uptake = self._stream, self._uptake
+        uptake.begin(stream.untaken())
+        self._queue.enter(self._owner)
+        done = 0
+        try:
+            while done < size:
+                await stream.wait_send_all_might_not_block()
+                sent = send_from(done)
+                uptake.give(sent)
+                done += sent
+            uptake.count(stream.untaken())
+        finally:
+            self._queue.leave(self._owner)
