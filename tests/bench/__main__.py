@@ -21,7 +21,7 @@ from collections.abc import Collection
 
 from .crowded import compare_crowded
 from .folder import FILES
-from .hotspots import print_hotspots
+from .hotspots import PROFILED, print_hotspots
 from .idle import print_idle
 from .leash import end_on_termination
 from .pieces import print_pieces
@@ -50,7 +50,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.pieces:
         print_pieces()
     elif arguments.profile:
-        print_hotspots(arguments.requests)
+        for scenario in arguments.scenario or PROFILED:
+            print_hotspots(scenario, arguments.requests)
     elif arguments.idle:
         return print_idle(arguments.only or list(PROGRAMS))
     elif arguments.files:
@@ -72,6 +73,8 @@ def _require_known(parser: argparse.ArgumentParser, arguments: argparse.Namespac
     of_files = arguments.files or arguments.slow
     programs: Collection[str] = PUBLISHERS if of_files else PROGRAMS
     scenarios: Collection[str] = FILES if of_files else SCENARIOS
+    if arguments.profile:
+        scenarios = PROFILED
     for option, chosen, known in (
         ("--only", arguments.only, programs),
         ("--scenario", arguments.scenario, scenarios),
