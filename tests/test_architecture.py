@@ -18,20 +18,27 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "readiness", "media_types", "_syntax"},
+    {"errors", "addresses", "fairness", "readiness", "descriptors", "checks", "_syntax"},
+    {"media_types", "listing_style", "access_rules"},
     {"folder_rules"},
     {"docroot"},
     {"config", "sockets"},
     {"headers", "listeners"},
     {"request", "response"},
-    {"lane", "service", "files", "file_content", "upgrades"},
+    {"lane", "files", "file_content", "folder_entries", "upgrades"},
+    {"representation", "listing_json", "listing_page"},
+    {"published_file"},
+    {"held_files"},
+    {"service"},
     {"content", "reply"},
-    {"file_reply"},
+    {"file_reply", "listing"},
+    {"chosen_file", "publishing"},
     {"connection", "access_log"},
-    {"_dispatch"},
+    {"_dispatch", "mounts"},
     {"_wire"},
     {"server"},
-    {"testing", "program", "console", "loading", "descriptors"},
+    {"testing", "program", "console", "folder_options"},
+    {"loading", "folder_flags"},
     {"__init__", "cli"},
     {"__main__"},
 ]
@@ -48,6 +55,9 @@ PURE = [
     "_wire/http1_heads",
     "_wire/http1_writer",
     "_wire/progress",
+    "listing_json",
+    "listing_page",
+    "listing_style",
 ]
 """Rooms that know no trio: bytes and values only."""
 

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from trio_httpd import Address
-from trio_httpd.cli import build_parser, installed_version, main, no_listening, start_line
+from trio_httpd.cli import (
+    installed_version,
+    is_loopback,
+    main,
+    no_listening,
+    parse_arguments,
+    start_line,
+    start_lines,
+    warning,
+)
+from trio_httpd.folder_options import Folder
 
 ANY_4, ANY_6 = "0.0.0.0", "::"
 TAKEN = OSError(errno.EADDRINUSE, "Taken")
@@ -22,8 +32,9 @@ pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 
 def test_everything_has_a_default() -> None:
-    assert vars(build_parser().parse_args([])) == {
-        "target": ".",
+    assert vars(parse_arguments([])) == {
+        "target": None,
+        "folders": [Folder()],
         "port": 8000,
         "bind": "127.0.0.1",
         "access_log": True,
@@ -32,9 +43,11 @@ def test_everything_has_a_default() -> None:
 
 
 def test_everything_can_be_said() -> None:
-    arguments = ["app:hello", "-p", "0", "-b", "::1", "--no-access-log", "--version"]
-    assert vars(build_parser().parse_args(arguments)) == {
+    arguments = ["app:hello", "-p", "0", "--mount", "/a=b", "-b", "::1", "--hide", "c",
+                 "--no-access-log", "--version"]  # fmt: skip
+    assert vars(parse_arguments(arguments)) == {
         "target": "app:hello",
+        "folders": [Folder(), Folder("/a", "b", {"hide": ["c"]}, ["--mount", "--hide"])],
         "port": 0,
         "bind": "::1",
         "access_log": False,
@@ -43,7 +56,7 @@ def test_everything_can_be_said() -> None:
 
 
 def test_a_star_is_every_interface() -> None:
-    assert build_parser().parse_args(["-b", "*"]).bind is None
+    assert parse_arguments(["-b", "*"]).bind is None
 
 
 @pytest.mark.parametrize(
@@ -55,6 +68,9 @@ def test_a_star_is_every_interface() -> None:
         (["-p", "9" * 5000], f"{NO_PORT} {'9' * 5000}"),
         (["-b", ""], "argument -b/--bind: no host; * means every interface"),
         (["a", "b\x1b"], r"unrecognized arguments: b\x1b"),
+        (["--list"], "unrecognized arguments: --list"),
+        (["--index="], "argument --index: it is empty"),
+        (["--mount", "/a"], "argument --mount: PREFIX=FOLDER, as in /files=public, not /a"),
     ],
 )  # fmt: skip
 def test_arguments_without_sense_are_told_in_a_line(
@@ -71,7 +87,9 @@ def test_help_explains_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     out = capsys.readouterr().out
+    assert out.startswith("usage: trio-httpd [TARGET] [FLAG...] [--mount PREFIX=FOLDER [FLAG...]]")
     assert all(flag in out for flag in ("TARGET", "--port", "--bind", "--no-access-log", "--ver"))
+    assert all(flag in out for flag in ("--listing, --no-listing", "--cors[=ORIGIN]  ", "--auth "))
 
 
 def test_the_version_is_that_of_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +113,29 @@ def test_the_version_is_that_of_what_is_installed(capsys: pytest.CaptureFixture[
     ],
 )
 def test_the_start_line_says_what_is_served_where(addresses: list[Address], where: str) -> None:
-    assert start_line("/srv/a\nb", addresses) == f"Serving /srv/a\\nb on {where} (Ctrl-C ends it)\n"
+    assert start_line("/srv/a\nb", addresses) == f"Serving /srv/a\\nb on {where}"
+
+
+def test_each_place_has_a_line_of_its_own() -> None:
+    places = [("/", "/srv"), ("/files/", "/srv/files")]
+    assert start_lines(places, [Address("::1", 1)]) == (
+        "Serving /srv on http://[::1]:1/\n"
+        "Serving /srv/files on http://[::1]:1/files/ (Ctrl-C ends it)\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1"])
+def test_nobody_is_warned_of_passwords_that_stay_on_this_machine(host: str) -> None:
+    assert is_loopback(Address(host, 1))
+    assert warning([Folder(), Folder("/a", "b", {"auth": ["a:b"]})], [Address(host, 1)]) == ""
+
+
+@pytest.mark.parametrize("host", [ANY_4, ANY_6, "192.0.2.1", "fe80::1%eth0"])
+def test_passwords_that_others_can_read_are_warned_of(host: str) -> None:
+    addresses = [Address("::1", 1), Address(host, 1)]
+    said = warning([Folder(), Folder("/a", "b", {"auth": ["a:b"]})], addresses)
+    assert said.startswith("trio-httpd: warning: passwords go ")
+    assert warning([Folder()], addresses) == ""
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,29 @@ async def test_folder(tmp_path: Path) -> None:
             assert (await client.get(elsewhere)).text().startswith("Hello!")
 
 
+async def test_site(tmp_path: Path) -> None:
+    files = {
+        "pages/index.html": "welcome", "pages/404.html": "not here",
+        "pages/assets/site.css": "css", "pages/assets/site.css.br": "br",
+        "downloads/a.txt": "a", "downloads/b.txt.part": "b",
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    async with connect(example("site").site(tmp_path)) as client:
+        page = await client.get("/")
+        assert (page.text(), page.headers["Cache-Control"]) == ("welcome", "no-cache")
+        asset = await client.get("/assets/site.css", headers={"Accept-Encoding": "br"})
+        assert (asset.text(), asset.headers["Content-Encoding"]) == ("br", "br")
+        assert asset.headers["Cache-Control"] == "max-age=31536000, immutable"
+        missing = await client.get("/nothing")
+        assert (missing.status, missing.text()) == (404, "not here")
+        download = await client.get("/downloads/a.txt")
+        assert download.headers["Content-Disposition"] == 'attachment; filename="a.txt"'
+        assert "a.txt" in (await client.get("/downloads/")).text()
+        assert (await client.get("/downloads/b.txt.part")).status == 404
+
+
 def test_testing_a_handler(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ntrio_mode = true\n")
     pytester.makepyfile((EXAMPLES / "testing_a_handler.py").read_text())

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from trio_httpd import Docroot, HTTPError
 from trio_httpd._syntax.paths import parse_path
-from trio_httpd.files import OpenFile, find_file, open_file
+from trio_httpd.files import OpenFile, open_path, open_file
 
 NOBODY = 65534
 
@@ -60,7 +60,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def find(root: Path, raw: str, index: tuple[str, ...] = ("index.html",)) -> OpenFile | None:
     path = parse_path(raw)
     assert path is not None
-    return find_file(Docroot(root, index), path)
+    return open_path(Docroot(root, index), path)
 
 
 def content(file: OpenFile | None) -> bytes:
@@ -209,7 +209,7 @@ def test_devices_are_not_published() -> None:
 def test_nothing_outside_the_root_is_ever_opened(hostile: Path, raw: str) -> None:
     path, refused = parse_path(raw), None
     try:
-        file = None if path is None else find_file(Docroot(hostile), path)
+        file = None if path is None else open_path(Docroot(hostile), path)
     except HTTPError as problem:
         file, refused = None, problem.status
     assert refused in (None, 404)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from trio_httpd import Docroot
-from trio_httpd.loading import Complaint, ForeignFailure, find_handler, format_foreign
+from trio_httpd import Docroot, Mounts
+from trio_httpd.folder_options import Folder
+from trio_httpd.loading import Complaint, ForeignFailure, find_handler, find_site, format_foreign
 
 APP = '''
 async def hello(conn):
@@ -60,31 +61,55 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def complaint(target: str) -> str:
     with pytest.raises(Complaint) as caught:
-        find_handler(target)
+        find_handler(target, Folder())
     return str(caught.value)
+
+
+def site_complaint(target: str | None, *folders: Folder) -> str:
+    with pytest.raises(Complaint) as caught:
+        find_site(target, folders)
+    return str(caught.value)
+
+
+def about(**said: str) -> Folder:
+    """Return what flags with one value each say of the TARGET."""
+    return mount("", "", **said)
+
+
+def mount(prefix: str, path: str, **said: str) -> Folder:
+    folder = Folder(prefix, path)
+    for keyword, value in said.items():
+        folder.say(keyword, value)
+        folder.flags.append(f"--{keyword}")
+    return folder
 
 
 def failure(target: str) -> str:
     with pytest.raises(ForeignFailure) as caught:
-        find_handler(target)
+        find_handler(target, Folder())
     return "".join(format_foreign(caught.value.problem))
 
 
 @pytest.mark.parametrize("target", [".", "./", "sub/.."])
 def test_a_folder_is_served_as_one(target: str, here: Path) -> None:
     (here / "sub").mkdir()
-    assert find_handler(target) == (Docroot(str(here)), str(here))
+    assert find_handler(target, Folder()) == (Docroot(str(here)), str(here))
 
 
 def test_a_folder_is_shown_as_it_was_named(here: Path) -> None:
     (here / "real").mkdir()
     (here / "link").symlink_to("real")
-    assert find_handler("link")[1] == str(here / "link")
+    assert find_handler("link", Folder())[1] == str(here / "link")
+
+
+def test_what_is_said_of_a_folder_is_in_its_docroot(here: Path) -> None:
+    docroot, _ = find_handler(".", about(listing="--listing", charset="none"))
+    assert docroot == Docroot(here, listing=True, charset=None)
 
 
 def test_a_folder_goes_before_a_module(here: Path) -> None:
     (here / "hall_app:hello").mkdir()
-    assert isinstance(find_handler("hall_app:hello")[0], Docroot)
+    assert isinstance(find_handler("hall_app:hello", Folder())[0], Docroot)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +122,7 @@ def test_a_folder_goes_before_a_module(here: Path) -> None:
     ],
 )
 def test_a_handler_is_what_has_the_name(name: str, kind: str) -> None:
-    handler, shown = find_handler(f"hall_app:{name}")
+    handler, shown = find_handler(f"hall_app:{name}", Folder())
     assert type(handler).__name__ == kind
     assert shown == f"hall_app:{name}"
 
@@ -105,10 +130,10 @@ def test_a_handler_is_what_has_the_name(name: str, kind: str) -> None:
 def test_a_module_may_lie_in_a_package(here: Path) -> None:
     (here / "hall_package").mkdir()
     (here / "hall_package" / "app.py").write_text(APP)
-    handler, _ = find_handler("hall_package.app:hello")
+    handler, _ = find_handler("hall_package.app:hello", Folder())
     assert handler.__module__ == "hall_package.app"
     assert sys.path.count(str(here)) == 1
-    find_handler("hall_app:hello")
+    find_handler("hall_app:hello", Folder())
     assert sys.path.count(str(here)) == 1
 
 
@@ -193,3 +218,76 @@ def test_what_a_module_cannot_compile_itself_is_in_its_traceback(here: Path) -> 
 
 def test_a_class_that_cannot_be_made_shows_why() -> None:
     assert failure("hall_app:Demanding").startswith("TypeError: Demanding.__init__() missing")
+
+
+# A site: the TARGET, and mounts.
+
+
+def test_without_a_target_the_current_folder_is_served(here: Path) -> None:
+    assert find_site(None, [Folder()]) == (Docroot(here), [("/", str(here))])
+
+
+def test_a_target_alone_needs_no_mounts() -> None:
+    handler, places = find_site("hall_app:hello", [Folder()])
+    assert handler.__module__ == "hall_app"
+    assert places == [("/", "hall_app:hello")]
+
+
+def test_mounts_stand_beside_the_target_each_with_what_is_said_of_it(here: Path) -> None:
+    (here / "files").mkdir()
+    folders = [about(spa="--spa"), mount("/files", "files", hidden="--hidden")]
+    site, places = find_site(".", folders)
+    files = here / "files"
+    assert site == Mounts({"/": Docroot(here, spa=True), "/files": Docroot(files, hidden=True)})
+    assert places == [("/", str(here)), ("/files/", str(files))]
+
+
+def test_what_asks_for_passwords_is_shown_as_such(here: Path) -> None:
+    asking = about(auth="ann:secret")
+    assert find_site(".", [asking])[1] == [("/", f"{here} with passwords")]
+    _, places = find_site(".", [asking, mount("/files", ".")])
+    assert places == [("/", f"{here} with passwords"), ("/files/", str(here))]
+
+
+def test_without_a_target_there_is_nothing_but_the_mounts(here: Path) -> None:
+    site, places = find_site(None, [Folder(), mount("/files", ".")])
+    assert site == Mounts({"/files": Docroot(here)})
+    assert places == [("/files/", str(here))]
+
+
+@pytest.mark.parametrize(
+    ("target", "folders", "said"),
+    [
+        ("", [Folder()], "the TARGET is empty; . is the current folder"),
+        ("nowhere", [about(spa="--spa")], "no such folder: nowhere"),
+        (
+            "hall_app:hello",
+            [about(spa="--spa")],
+            "--spa is about a folder, and hall_app:hello is a handler",
+        ),
+        (
+            "hall_app:hello",
+            [Folder(), mount("/a", ".")],
+            "a --mount stands beside a folder, and hall_app:hello is a handler",
+        ),
+        (
+            None,
+            [about(spa="--spa"), mount("/a", ".")],
+            "--spa in front of the first --mount is about the TARGET, and there is none",
+        ),
+        (None, [Folder(), mount("/a", "nowhere")], "no such folder: nowhere"),
+        (None, [Folder(), mount("/a", "no\0where")], "no such folder: no\0where"),
+        (None, [Folder(), mount("/a", "a_file")], "not a folder: a_file"),
+        (None, [Folder(), mount("/a", "."), mount("/a", ".")], "two folders for one prefix: /a"),
+        (
+            None,
+            [Folder(), mount("/a", "."), mount("/%61/", ".")],
+            "two folders for one prefix: '/%61/'",
+        ),
+        (".", [Folder(), mount("/", ".")], "two folders for one prefix: /"),
+    ],
+)
+def test_what_does_not_go_together_is_told_in_a_line(
+    target: str | None, folders: list[Folder], said: str
+) -> None:
+    assert site_complaint(target, *folders) == said

@@ -41,6 +41,14 @@ def test_a_name_has_a_type(name: str, expected: str) -> None:
     assert media_type(name) == expected
 
 
+@pytest.mark.parametrize(
+    ("charset", "expected"), [("x", "text/css; charset=x"), (None, "text/css")]
+)
+def test_text_may_be_in_another_charset(charset: str | None, expected: str) -> None:
+    assert media_type("a.css", charset) == expected
+    assert media_type("a.json", charset) == "application/json"
+
+
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.svgz", "index.html.gz"])
 def test_a_compressed_file_is_what_it_is(name: str) -> None:
     assert media_type(name) == "application/gzip"

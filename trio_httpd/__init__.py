@@ -15,6 +15,7 @@ from .docroot import Docroot
 from .errors import HTTPError, PeerError, PeerGone
 from .headers import Headers
 from .listeners import open_listeners
+from .mounts import Mounts
 from .program import run
 from .request import Request
 from .response import Response
@@ -28,6 +29,7 @@ __all__ = [
     "Handler",
     "Headers",
     "Limits",
+    "Mounts",
     "Options",
     "PeerError",
     "PeerGone",

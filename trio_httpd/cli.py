@@ -1,4 +1,4 @@
-"""The command line: ``trio-httpd``, a folder or a handler on a port.
+"""The command line: ``trio-httpd``, folders or a handler on a port.
 
 Arguments come in, a process that serves goes out. Standard output has the start line
 and the access log; standard error has complaints and the rest of the log. The exit
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import ipaddress
 import re
 import sys
 from collections.abc import Sequence
@@ -21,13 +22,22 @@ from .addresses import Address
 from .config import Limits
 from .console import log_to, printable, write
 from .descriptors import fill_standard, most_connections, raise_limit
-from .loading import Complaint, ForeignFailure, find_handler, format_foreign
+from .folder_flags import add_folder_options, add_mounts, spelled_out
+from .folder_options import Folder
+from .loading import Complaint, ForeignFailure, Places, find_site, format_foreign
 from .program import run_and_tell
+from .server import Server
 
 PROGRAM = "trio-httpd"
 
+_USAGE = "%(prog)s [TARGET] [FLAG...] [--mount PREFIX=FOLDER [FLAG...]]..."
+
 _DESCRIPTION = """\
 Serve a folder, or a handler that you wrote, over HTTP. Control-C (SIGINT) or SIGTERM ends it."""
+
+_PLAIN_PASSWORDS = f"""\
+{PROGRAM}: warning: passwords go through the network without encryption; put TLS in front of this
+"""
 
 _WILDCARDS = {"0.0.0.0": "IPv4", "::": "IPv6"}  # noqa: S104 -- shown, where asked for
 
@@ -46,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     fill_standard()
     try:
-        return _obey(build_parser().parse_args(arguments))
+        return _obey(parse_arguments(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         return 0  # While the handler's module was imported, most likely.
     except Complaint as complaint:
@@ -63,10 +73,15 @@ def _obey(arguments: argparse.Namespace) -> int:
         write(sys.stdout, f"{PROGRAM} {installed_version()}\n")
         return 0
     log_to(sys.stdout if arguments.access_log else None, sys.stderr)
-    handler, shown = find_handler(arguments.target)
+    handler, places = find_site(arguments.target, arguments.folders)
+
+    def tell(server: Server) -> None:
+        write(sys.stdout, start_lines(places, server.addresses))
+        write(sys.stderr, warning(arguments.folders, server.addresses))
+
     try:
         run_and_tell(
-            lambda server: write(sys.stdout, start_line(shown, server.addresses)),
+            tell,
             handler,
             arguments.port,
             host=arguments.bind,
@@ -87,21 +102,52 @@ class _Parser(argparse.ArgumentParser):
         write(sys.stderr, f"{PROGRAM}: {printable(message)} (--help explains)\n")
         self.exit(2)
 
+    def format_help(self) -> str:
+        # A value that can be left out is not apart from its flag.
+        return re.sub(r" (\[=\w+\])( ?)", r"\1\2\2", super().format_help())
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what ``arguments`` say.
+
+    Raises:
+        SystemExit: after ``--help``, or where they make no sense.
+    """
+    return build_parser().parse_args(spelled_out(arguments))
+
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return what reads the arguments."""
-    parser = _Parser(prog=PROGRAM, description=_DESCRIPTION)
-    parser.add_argument(
+    """Return what reads the arguments, once they are spelled out."""
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    _add_target(parser)
+    add_folder_options(parser)
+    _add_server_options(parser)
+    return parser
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is served")
+    group.add_argument(
         "target",
         metavar="TARGET",
         nargs="?",
-        default=".",
-        help="what to serve: a folder (without a TARGET, the current one), or a handler as"
+        help="a folder (without a TARGET, the current one), or a handler as"
         " module:name, where the module is one that Python finds from the current folder, and"
         " the name is an async function that takes a connection; a folder of that very name"
         " goes first",
     )
-    parser.add_argument(
+    add_mounts(group)
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where", "About everything, wherever these flags stand.")
+    where.add_argument(
         "-p",
         "--port",
         type=port_number,
@@ -109,7 +155,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="the port to listen on, 0 to 65535; 0 takes one that is free, which the first line"
         " of output tells (default: 8000)",
     )
-    parser.add_argument(
+    where.add_argument(
         "-b",
         "--bind",
         metavar="HOST",
@@ -119,15 +165,16 @@ def build_parser() -> argparse.ArgumentParser:
         " every interface of this machine, so that others can reach it (default: 127.0.0.1,"
         " which only this machine reaches)",
     )
-    parser.add_argument(
+    told = parser.add_argument_group("what is told")
+    told.add_argument(
         "--access-log",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="write a line for each request to standard output, in the Combined Log Format;"
         " --no-access-log writes none",
     )
-    parser.add_argument("--version", action="store_true", help="print the version and end")
-    return parser
+    told.add_argument("--version", action="store_true", help="print the version and end")
+    told.add_argument("-h", "--help", action="help", help="print this and end")
 
 
 def port_number(text: str) -> int:
@@ -164,14 +211,31 @@ def installed_version(distribution: str = "trio-httpd") -> str:
 # What is said.
 
 
-def start_line(shown: str, addresses: Sequence[Address]) -> str:
-    """Return the line that says what is served where."""
-    places = [f"{address.url}/" for address in addresses]
+def start_lines(places: Places, addresses: Sequence[Address]) -> str:
+    """Return the lines that say what is served where, one for each place."""
+    lines = [start_line(shown, addresses, path) for path, shown in places]
+    return "\n".join(lines) + " (Ctrl-C ends it)\n"
+
+
+def start_line(shown: str, addresses: Sequence[Address], path: str = "/") -> str:
+    """Return the line that says where something is served."""
+    places = [f"{address.url}{path}" for address in addresses]
     versions = [_WILDCARDS[address.host] for address in addresses if address.host in _WILDCARDS]
     if versions:
         places.append(f"all other {' and '.join(versions)} addresses")
     where = " and ".join(filter(None, (", ".join(places[:-1]), places[-1])))
-    return f"Serving {printable(shown)} on {where} (Ctrl-C ends it)\n"
+    return f"Serving {printable(shown)} on {where}"
+
+
+def warning(folders: Sequence[Folder], addresses: Sequence[Address]) -> str:
+    """Return the line that says that others can read passwords; nothing if they cannot."""
+    asked = any("auth" in folder.said for folder in folders)
+    return _PLAIN_PASSWORDS if asked and not all(map(is_loopback, addresses)) else ""
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether only this machine reaches ``address``."""
+    return address.host is not None and ipaddress.ip_address(address.host).is_loopback
 
 
 def no_listening(problem: OSError | UnicodeError, host: str | None, port: int) -> str:

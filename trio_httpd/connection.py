@@ -1,14 +1,12 @@
 """The connection object: one exchange, as a handler sees it.
 
-What HTTP *means* is decided on this floor and the one below, never in a lane: here
-the whole responses, 417 and upgrades; in `reply` HEAD, 204, 304, the declared length
-and Date; in `content` the limit and 100-continue.
+What HTTP *means* is decided on this floor and the one below, never in a lane: here the whole
+responses; in `reply` HEAD, 204, 304, length and Date; in `content` the limit, 100 and 417.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from typing import Unpack
 
@@ -16,11 +14,12 @@ import trio
 
 from ._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .addresses import Address
+from .chosen_file import ChosenFile, send_file
 from .content import RequestContent
-from .docroot import DocrootLike, docroot_of
-from .errors import HeaderItems, HTTPError
-from .file_reply import send_file, serve_file
+from .docroot import Docroot, DocrootLike, docroot_of
+from .errors import HeaderItems
 from .lane import SPENT, Lane
+from .publishing import serve_file
 from .reply import JSON, Reply
 from .request import Request, RequestHead
 from .response import Response, redirection, require_status
@@ -69,8 +68,7 @@ class Connection:
 
     @property
     def tls(self) -> None:
-        """None: this transport is not encrypted, as far as is known here."""
-        return None
+        """None: it is not encrypted, as far as is known here."""
 
     def close_after_finish(self) -> None:
         """Let the transport close after this response, which says so if it still can."""
@@ -271,35 +269,44 @@ class Connection:
     # Files.
 
     async def send_file(
-        self, path: str | os.PathLike[str], *, offset: int = 0, count: int | None = None
+        self,
+        file: ChosenFile,
+        *,
+        offset: int = 0,
+        count: int | None = None,
+        filename: str | None = None,
     ) -> None:
-        """Send bytes of a file of the handler's choice; no field but a length is set.
+        """Send a file of the handler's choice, or a part of it.
 
-        The length is declared, unless one was or something was sent before. Links are
-        followed. To HEAD, the file is opened but not read.
+        To GET and HEAD, with status 200 and no length set, conditions and ranges are
+        answered, so that a broken download goes on: by the ``ETag`` or ``Last-Modified``
+        that the handler has set, else the file's own. Type and disposition follow from the
+        name, unless set. Otherwise these are bytes, of a declared length if that is open.
 
         Args:
-            path: relative to where the process is.
+            file: a path, whose links are followed; or a seekable file object open for
+                bytes, which stays open. In a thread it is read if it is no system's file.
             offset: the first byte; beyond the end there is nothing to send.
             count: the most bytes that are sent, None for the rest of the file.
+            filename: what a browser saves it as (RFC 6266), None to let it show it.
 
         Raises:
             OSError: the file cannot be opened or read, or is no regular file.
-            HTTPError: 503 for want of descriptors, or where the file became shorter
-                meanwhile; a response that is out is cut off then.
-            ValueError: a negative number.
+            HTTPError: 412, 416; 503 for want of descriptors, or where the file changed
+                meanwhile: a response that is out is cut off then.
+            ValueError, TypeError: a negative number; a file that is open for text.
 
-        Beyond that raises, and when cancelled: as `send`.
+        Else raises, and when cancelled: as `send`.
         """
-        await send_file(self._reply, self.request, path, offset=offset, count=count)
+        await send_file(self._reply, self.request, file, (offset, count), filename)
 
     async def serve_file(
         self, path: str | None = None, *, docroot: DocrootLike | None = None
     ) -> None:
-        """Answer GET and HEAD with a file of a folder, and finish; see `Docroot`.
+        """Answer with a file of a folder, and finish; see `Docroot`.
 
-        Fields set before are kept, but for ``Content-Length``, ``ETag`` and
-        ``Last-Modified``. So is a status; conditions apply only to a successful one.
+        Fields set before are kept, but for ``Content-Length``, ``ETag``, ``Last-Modified``.
+        So is a status; conditions apply only to a successful one, ranges only to 200.
 
         Args:
             path: percent-encoded as in a URL, with or without the slash in front; None
@@ -307,15 +314,17 @@ class Connection:
             docroot: the folder, None for the one among the server's options.
 
         Raises:
-            HTTPError: 405, 404, 403; 503 for want of descriptors, or where the file
-                became shorter meanwhile: a response that is out is cut off then.
+            HTTPError: 401, 403, 404, 405, 406, 412, 416; 503 as `send_file`.
             RuntimeError: something was sent before, or there is no docroot.
             OSError: the docroot itself cannot be opened, or a disk fails.
 
-        Beyond that raises, and when cancelled: as `finish`.
+        Else raises, and when cancelled: as `finish`.
         """
-        folder = docroot_of(self._service.docroot if docroot is None else docroot)
-        await serve_file(self._reply, self.request, folder, path)
+        if not isinstance(docroot, Docroot):
+            docroot = docroot_of(docroot or self._service.docroot)
+        rest = serve_file(self._reply, self.request, self._service.held, docroot, path)
+        if rest is not None:
+            await rest
 
     # Another protocol.
 
@@ -347,7 +356,7 @@ class Connection:
         answer = [*switch, *reply.standing_pairs(), *reply.fields, *fields]
         return await self._lane.take_over(101, answer)
 
-    # For those who run handlers.
+    # For those who run it.
 
     def conclude(self, content: bytes | str | None) -> Awaitable[None] | None:
         """End with what a handler returned, or `finish`; what is returned is to be awaited."""
@@ -364,11 +373,6 @@ class Connection:
     def outcome(self) -> tuple[int | None, int]:
         """The status that went out, None if none did, and bytes of content."""
         return self._reply.status if self._reply.out else None, self._reply.content_out
-
-    def check_expectations(self) -> None:
-        """Raise `HTTPError` 417 unless 100-continue is all that the peer expects."""
-        if self._head.expectations and set(self._head.expectations) != {b"100-continue"}:
-            raise HTTPError(417)
 
     async def settle(self, answer: Response | None) -> None:
         """End an exchange that failed: with ``answer``, if its head is not out yet.

@@ -15,10 +15,16 @@ from typing import Final
 
 import trio
 
-from .errors import PeerError
+from .errors import HTTPError, PeerError
 from .fairness import A_CALL
 from .lane import SPENT, Lane
 from .request import RequestHead
+
+
+def require_known_expectations(head: RequestHead) -> None:
+    """Raise `HTTPError` 417 unless 100-continue is all that the peer expects (RFC 9110 §10.1.1)."""
+    if head.expectations and set(head.expectations) != {b"100-continue"}:
+        raise HTTPError(417)
 
 
 class RequestContent(trio.abc.ReceiveStream):

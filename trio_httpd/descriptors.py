@@ -41,6 +41,15 @@ def most_connections(limit: float) -> float:
     Args:
         limit: how many descriptors this process may have.
     """
-    if limit == math.inf:
-        return limit
-    return max(1, int(limit) - min(max(16, int(limit) // 8), 128))
+    return limit if limit == math.inf else max(1, int(limit) - _reserve(limit))
+
+
+def most_held() -> int:
+    """Return how many descriptors of files may be kept open for the next who asks."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _reserve(math.inf if soft == resource.RLIM_INFINITY else soft) // 2
+
+
+def _reserve(limit: float) -> int:
+    """Return how many descriptors are for files and the rest."""
+    return int(min(max(16, limit // 8), 128))

@@ -6,8 +6,10 @@ import os
 from collections.abc import Awaitable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
+from .checks import pairs_in
 from .errors import HeaderItems
 from .folder_rules import FolderRules
 
@@ -28,9 +30,11 @@ class Docroot:
     sent.
 
     A pattern, wherever one is meant, is that of a shell: ``*`` and ``?`` stand for what
-    is no slash, ``**`` for anything, ``[...]`` for one of a set. Without a slash in it,
-    it is about the name of a file or folder wherever that lies; with one, about the whole
-    path from the docroot. Of several rules the first counts whose pattern fits.
+    is no slash, ``**`` for anything, ``[...]`` for one of a set, ``[!...]`` for one of the
+    others; ``**/`` may be no folder at all. Without a slash in it, it is about the name of
+    a file or folder wherever that lies; with one (it may begin with it), about the whole
+    path from the docroot; with one at its end, about all that is in such a folder. Of
+    several rules the first counts whose pattern fits.
 
     Args:
         path: the folder, made absolute now; it may be a symbolic link. It is opened when
@@ -48,7 +52,8 @@ class Docroot:
             those that lead to what is inside of it. ``"anywhere"`` follows all.
         hidden: whether files and folders with a dot in front are published. Without it
             only ``.well-known`` at the top is (RFC 8615).
-        hide: patterns of what is not published; who asks is told 404.
+        hide: patterns of what is not published, with all that is below it; who asks is
+            told 404.
         cache_control: the value of ``Cache-Control``, or (pattern, value) pairs.
         spa: whether the index of the docroot answers, with 200, where there is no such
             file: for applications that route in the browser. Names with an extension, of
@@ -90,8 +95,33 @@ class Docroot:
     """The options, made ready for use."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(os.path.abspath(self.path)))  # noqa: PTH100
-        object.__setattr__(self, "rules", FolderRules(self))
+        path = os.path.abspath(self.path)  # noqa: PTH100
+        if "\0" in path:
+            raise ValueError(f"path: not one of a folder: {path!r}")
+        headers = pairs_in("headers", self.headers)
+        rules = FolderRules(
+            index=self.index,
+            listing=self.listing,
+            precompressed=self.precompressed,
+            follow_symlinks=self.follow_symlinks,
+            hidden=self.hidden,
+            hide=self.hide,
+            cache_control=self.cache_control,
+            spa=self.spa,
+            error_pages=self.error_pages,
+            headers=headers,
+            cors=self.cors,
+            charset=self.charset,
+            download=self.download,
+            auth=self.auth,
+        )
+        # A value does not change, whatever becomes of what it was made from.
+        auth = None if self.auth is None else MappingProxyType(dict(self.auth))
+        object.__setattr__(self, "path", Path(path))
+        object.__setattr__(self, "headers", headers)
+        object.__setattr__(self, "error_pages", MappingProxyType(dict(self.error_pages)))
+        object.__setattr__(self, "auth", auth)
+        object.__setattr__(self, "rules", rules)
 
     def __call__(self, conn: ServesFiles) -> Awaitable[None]:
         """Serve the file that the request names."""

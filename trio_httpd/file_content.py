@@ -1,20 +1,24 @@
-"""File content: a file's bytes, a window at a time, without making anybody wait.
+"""File content: the bytes of a file, a window at a time, without making anybody wait.
 
-What the system has in memory is read at once. Only what has to come from a disk is
-read in a thread: to ask a thread costs more than to copy a window. The system reads
+What the system has in memory is read, or sent, at once. Only what has to come from a disk
+is read in a thread: to ask a thread costs more than to copy a window. The system reads
 ahead of who reads in order, so of a file that lies on a disk few windows cost a thread.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Callable
+from typing import BinaryIO, Protocol
 
 import trio
 
-WINDOW = 64 * 1024
+WINDOW = 256 * 1024
 """How many bytes are read at once; as much is held for each peer that does not take it."""
+SENT_WINDOW = 1024 * 1024
+"""How many bytes the system is told to send at once, which nobody has to hold."""
 
 # Without the flag (macOS), or on a file system that does not know it, nobody can tell
 # what is in memory: such a file is read at once too.
@@ -23,6 +27,21 @@ _UNKNOWN_FLAG = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 
 Reader = Callable[[int, bytearray, int], int]
 """Reads from a descriptor into a buffer at an offset; returns how many bytes."""
+
+
+class Source(Protocol):
+    """A regular file that content is taken from."""
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor."""
+
+    @property
+    def name(self) -> str:
+        """What a log calls it."""
+
+    def was_rewritten(self) -> bool:
+        """Whether its content has changed, but for what was added at the end."""
 
 
 def read_cached(fd: int, buffer: bytearray, offset: int, flags: int = _ONLY_CACHED) -> int:
@@ -39,23 +58,92 @@ def read_cached(fd: int, buffer: bytearray, offset: int, flags: int = _ONLY_CACH
     return os.preadv(fd, [buffer], offset)
 
 
-async def read_window(fd: int, size: int, offset: int, *, at_once: Reader = read_cached) -> bytes:
+def read_at_once(fd: int, size: int, offset: int, *, at_once: Reader = read_cached) -> bytes | None:
+    """Return ``size`` bytes from ``offset``, None if not all of them are in memory."""
+    buffer = bytearray(size)
+    try:
+        return bytes(buffer) if at_once(fd, buffer, offset) == size else None
+    except BlockingIOError:
+        return None
+
+
+async def read_window(
+    source: Source | FileObject, offset: int, size: int, *, at_once: Reader = read_cached
+) -> bytes:
     """Return at least a byte at ``offset``, at most ``size`` or `WINDOW` of them.
 
     Raises:
-        EOFError: the file ends before; it became shorter since it was opened.
+        EOFError: the source ends before; it became shorter since it was opened.
         OSError: a disk fails.
 
-    Cancelled: a thread that reads is waited for, as it uses the descriptor.
+    Cancelled: a thread that reads is waited for, as it uses the source.
     """
-    # A buffer for each call costs less than to hold one for each peer that stalls.
-    buffer = bytearray(min(size, WINDOW))
+    size = min(size, WINDOW)
+    if isinstance(source, FileObject):
+        data = await source.read(offset, size)
+    else:
+        # A buffer for each call costs less than to hold one for each peer that stalls.
+        buffer = bytearray(size)
+        count = await _fill(source.fd, buffer, offset, at_once)
+        data = bytes(memoryview(buffer)[:count])
+    if not data:
+        raise EOFError(f"which became shorter: it ends before byte {offset}")
+    return data
+
+
+async def _fill(fd: int, buffer: bytearray, offset: int, at_once: Reader) -> int:
     try:
         count = at_once(fd, buffer, offset)
     except BlockingIOError:
         count = 0
     # Linux 5.9 and 5.10 may say 0 instead of "not in memory", so an end is made sure of.
-    count = count or await trio.to_thread.run_sync(os.preadv, fd, [buffer], offset)
-    if not count:
-        raise EOFError(f"which became shorter: it ends before byte {offset}")
-    return bytes(memoryview(buffer)[:count])
+    return count or await trio.to_thread.run_sync(os.preadv, fd, [buffer], offset)
+
+
+async def make_ready(fd: int, offset: int, size: int, *, at_once: Reader = read_cached) -> None:
+    """See that a window is in memory, so that the system sends it without waiting.
+
+    That its first and last bytes are there is taken for the whole. (`os.sendfile` would
+    stop everybody while a disk is read.)
+    """
+    buffer = bytearray(1)
+    try:
+        at_once(fd, buffer, offset)
+        at_once(fd, buffer, offset + size - 1)
+    except BlockingIOError:
+        await trio.to_thread.run_sync(_read_through, fd, offset, size)
+
+
+def _read_through(fd: int, offset: int, size: int) -> None:
+    buffer = bytearray(WINDOW)
+    stop = offset + size
+    while offset < stop and (count := os.preadv(fd, [buffer], offset)):
+        offset += count
+
+
+class FileObject:
+    """A source that is a seekable file object, and no file of the system."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = file.seek(0, os.SEEK_END)
+        self.name = str(getattr(file, "name", type(file).__name__))
+
+    async def read(self, offset: int, size: int) -> bytes:
+        """Return some bytes from ``offset``; in a thread, but for what is in memory anyway."""
+        if isinstance(self._file, io.BytesIO):
+            return self._read(offset, size)
+        return await trio.to_thread.run_sync(self._read, offset, size)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(size)
+
+
+def descriptor_of(file: object) -> int | None:
+    """Return the descriptor of a file object that is nothing but a file of the system.
+
+    An object that decompresses, say, has a descriptor too, but its bytes are others.
+    """
+    raw = getattr(file, "raw", file)
+    return raw.fileno() if isinstance(raw, io.FileIO) else None

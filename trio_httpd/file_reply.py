@@ -1,133 +1,196 @@
-"""File reply: a file becomes a response, with everything that HTTP has for it.
+"""File reply: a representation becomes a response, with all that HTTP has for it.
 
-In comes a file, or a path below a docroot; out go fields and content through a `Reply`,
-or an `HTTPError`. Whoever calls has a connection object, which stands above.
+In comes what is to be sent; out go fields and content through a `Reply`, or an
+`HTTPError`. Conditions and ranges are answered here (RFC 9110 §13, §14).
 """
 
 from __future__ import annotations
 
+import io
 import logging
-import os
-from contextlib import suppress
+import secrets
+from collections.abc import Sequence
 
-from ._syntax.conditions import Conditions, Validators, failed_status
-from ._syntax.dates import format_date
-from ._syntax.paths import parse_path
-from .docroot import Docroot
+from ._syntax.conditions import Conditions, failed_status, holds_if_range
+from ._syntax.multipart_ranges import frame_parts, multipart_type
+from ._syntax.ranges import ByteRange, format_content_range, format_unsatisfied, select_ranges
 from .errors import HTTPError
-from .file_content import read_window
-from .files import OpenFile, find_file, open_file
-from .media_types import media_type
+from .file_content import SENT_WINDOW, FileObject, Source, make_ready, read_at_once, read_window
 from .reply import Reply
+from .representation import Representation
 from .request import Request
 
 logger = logging.getLogger("trio_httpd.connection")
 
-_READING = ("GET", "HEAD")
+_SMALL = 64 * 1024
+"""What is sent in one write with its head, as to copy it costs less than a second call."""
+
 _OF_CONTENT = frozenset(
-    (b"content-type", b"content-encoding", b"content-language", b"content-range")
+    (b"content-type", b"content-encoding", b"content-language", b"content-disposition")
 )
 
 
-async def send_file(
-    reply: Reply,
-    request: Request,
-    path: str | os.PathLike[str],
-    *,
-    offset: int,
-    count: int | None,
-) -> None:
-    """See `Connection.send_file`."""
-    if offset < 0 or (count is not None and count < 0):
-        raise ValueError(f"not a part of a file: {count} bytes from {offset}")
-    with open_file(path) as file:
-        stop = file.size if count is None else min(offset + count, file.size)
-        stop = max(offset, stop)
-        if not reply.fixed:
-            with suppress(ValueError):  # It has a length already.
-                reply.add_header("Content-Length", str(stop - offset))
-        await _send_part(reply, request, file, offset, stop)
+def content_at_once(reply: Reply, request: Request, chosen: Representation) -> bytes | None:
+    """Return the whole content where that is the answer, and few bytes that are in memory."""
+    if (
+        chosen.size > _SMALL
+        or request.method != "GET"
+        or (request.is_selective and 200 <= reply.status < 300)
+        or isinstance(chosen.source, FileObject)
+    ):
+        return None
+    if chosen.content is None:
+        chosen.content = read_at_once(chosen.source.fd, chosen.size, chosen.start)
+    return chosen.content
 
 
-async def serve_file(reply: Reply, request: Request, docroot: Docroot, path: str | None) -> None:
-    """See `Connection.serve_file`."""
-    if request.method not in _READING:
-        raise HTTPError(405, headers=[("Allow", ", ".join(_READING))])
-    reply.require_open()
-    named = parse_path(request.raw_path if path is None else path)
-    if named is None:
-        raise HTTPError(404)
-    file = find_file(docroot, named)
-    if file is None and request.raw_path.endswith("/"):
-        # The caller has taken a slash off, or knows better: what counts for relative
-        # links is the slash that the peer has.
-        file = find_file(docroot, named.as_folder())
-    if file is None:
-        await _add_slash(reply, request)
-        return
-    with file:
-        await _respond(reply, request, file)
+async def send_representation(reply: Reply, request: Request, chosen: Representation) -> None:
+    """Answer GET or HEAD with a representation, or what its conditions and ranges lead to.
 
+    Conditions apply to a response of success only (RFC 9110 §13.2.1), ranges to 200.
 
-async def _add_slash(reply: Reply, request: Request) -> None:
-    """Send the peer to the same folder, where the links in its index lead right.
-
-    The location is relative to the request's own URL and begins with a dot: whatever the
-    path is like, it is read neither as a host (``//evil.test``) nor as a scheme (``a:b``).
+    Raises:
+        HTTPError: 412, 416; 503 where the source became shorter: a response that is out
+            is cut then.
     """
-    name = request.raw_path.rpartition("/")[2]
-    query = f"?{request.query_string}" if request.query_string else ""
-    reply.set_status(301, None)
-    reply.set_header("Location", f"./{name}/{query}")
+    if (content := content_at_once(reply, request, chosen)) is not None:
+        reply.adopt(chosen.fields)
+        await reply.send_whole(content)
+        return
+    parts = None
+    if 200 <= reply.status < 300 and request.is_selective:
+        if _failed_status(request, chosen) is not None:
+            await _send_not_modified(reply, chosen)
+            return
+        if request.method == "GET" and reply.status == 200:
+            parts = _asked_parts(request, chosen)
+    reply.adopt(chosen.fields)
+    if parts is None:
+        reply.declare_length(chosen.size)
+        await send_part(reply, request, chosen, ByteRange(0, chosen.size))
+    elif len(parts) == 1:
+        reply.set_status(206, None)
+        reply.add_header("Content-Range", format_content_range(parts[0], chosen.size))
+        reply.declare_length(parts[0].size)
+        await send_part(reply, request, chosen, parts[0])
+    else:
+        await _send_parts(reply, request, chosen, parts)
+
+
+def _failed_status(request: Request, chosen: Representation) -> int | None:
+    """Return 304 where that is the answer, None where the content is.
+
+    Raises:
+        HTTPError: 412.
+    """
+    headers = request.headers
+    conditions = Conditions(
+        if_match=headers.combined("if-match"),
+        if_none_match=headers.combined("if-none-match"),
+        if_modified_since=headers.single("if-modified-since"),
+        if_unmodified_since=headers.single("if-unmodified-since"),
+    )
+    status = failed_status(conditions, chosen.validators, reading=True)
+    if status == 412:
+        raise HTTPError(412)
+    return status
+
+
+async def _send_not_modified(reply: Reply, chosen: Representation) -> None:
+    reply.adopt(chosen.fields)
+    # What the peer has, it knows already; it is told what may have become of that (§15.4.5).
+    reply.fields = [field for field in reply.fields if field[0].lower() not in _OF_CONTENT]
+    reply.set_status(304, None)
     await reply.send_whole(b"")
 
 
-async def _respond(reply: Reply, request: Request, file: OpenFile) -> None:
-    current = file.validators()
-    reply.set_header("ETag", str(current.etag))
-    reply.set_header("Last-Modified", format_date(current.modified))
-    status = _failed_status(reply, request, current)
-    if status is not None:
-        reply.fields = [each for each in reply.fields if each[0].lower() not in _OF_CONTENT]
-        reply.set_status(status, None)
-        await reply.send_whole(b"")
-        return
-    if not reply.names(b"content-type"):
-        reply.add_header("Content-Type", media_type(file.name))
-    reply.set_header("Content-Length", str(file.size))
-    await _send_part(reply, request, file, 0, file.size)
+def _asked_parts(request: Request, chosen: Representation) -> list[ByteRange] | None:
+    """Return the parts that are asked for, None where it is the whole.
+
+    Raises:
+        HTTPError: 416.
+    """
+    headers = request.headers
+    value = headers.single("range")
+    if value is None:
+        return None
+    if "if-range" in headers:
+        known = headers.single("if-range")
+        if known is None or not holds_if_range(known, chosen.validators):
+            return None
+    parts = select_ranges(value, chosen.size)
+    if parts == []:
+        raise HTTPError(416, headers=[("Content-Range", format_unsatisfied(chosen.size))])
+    return parts
+
+
+async def _send_parts(
+    reply: Reply, request: Request, chosen: Representation, parts: Sequence[ByteRange]
+) -> None:
+    """Send several parts in one content (RFC 9110 §14.6)."""
+    boundary = secrets.token_hex(16)
+    framed = frame_parts(parts, chosen.size, media_type=chosen.media_type, boundary=boundary)
+    reply.set_status(206, None)
+    reply.set_header("Content-Type", multipart_type(boundary))
+    reply.declare_length(framed.length)
+    for head, part in zip(framed.heads, parts, strict=True):
+        await reply.send(head)
+        await send_part(reply, request, chosen, part)
+    await reply.send(framed.end)
     await reply.finish()
 
 
-def _failed_status(reply: Reply, request: Request, current: Validators) -> int | None:
-    """Return the status that the request's conditions lead to, None for the content."""
-    if not 200 <= reply.status < 300:
-        return None  # An error page, say: conditions do not apply (RFC 9110 §13.2.1).
-    headers = request.headers
-    conditions = Conditions(
-        if_none_match=headers.combined("if-none-match"),
-        if_modified_since=headers.single("if-modified-since"),
-    )
-    return failed_status(conditions, current, reading=True)
-
-
-async def _send_part(reply: Reply, request: Request, file: OpenFile, start: int, stop: int) -> None:
-    """Send the bytes from ``start`` to ``stop``; nothing is read for who asks HEAD.
+async def send_part(
+    reply: Reply, request: Request, chosen: Representation, part: ByteRange
+) -> None:
+    """Send the bytes of a part; nothing is read for who asks HEAD.
 
     Raises:
-        HTTPError: 503 where the file ends before ``stop``. Once the head is out, that
-            cuts the response, and is not reported as a fault of the handler.
+        HTTPError: 503 where the source ends before, or was changed meanwhile. Once the head
+            is out, that cuts the response, and is not reported as a fault of the handler.
     """
+    start, stop = chosen.start + part.start, chosen.start + part.stop
     if request.method == "HEAD" or start == stop:
         await reply.send(b"")
         return
+    try:
+        await _send_windows(reply, chosen.source, start, stop)
+    except EOFError as problem:
+        # Nobody's bug: somebody wrote the file meanwhile, or it is one of those that
+        # claim a size they do not have (/sys). An answer, or a cut if it is too late.
+        logger.warning("%a not sent whole: %a, %s", request, chosen.source.name, problem)
+        raise HTTPError(503) from problem
+
+
+async def _send_windows(reply: Reply, source: Source | FileObject, start: int, stop: int) -> None:
+    if reply.takes_files and stop - start > _SMALL and not isinstance(source, FileObject):
+        start = await _send_unread(reply, source, start, stop)
+    begun = start
     while start < stop:
-        try:
-            window = await read_window(file.fd, stop - start, start)
-        except EOFError as problem:
-            # Nobody's bug: somebody wrote the file meanwhile, or it is one of those that
-            # claim a size they do not have (/sys). An answer, or a cut if it is too late.
-            logger.warning("%a not sent whole: %a, %s", request, file.name, problem)
-            raise HTTPError(503) from problem
+        window = await read_window(source, start, stop - start)
+        if start > begun and start + len(window) == stop:
+            _require_unchanged(source)
         await reply.send(window)
         start += len(window)
+
+
+async def _send_unread(reply: Reply, source: Source, start: int, stop: int) -> int:
+    """Let the system send it; return where it gave up, as such a file has to be read."""
+    begun = start
+    try:
+        while start < stop:
+            count = min(stop - start, SENT_WINDOW)
+            if start > begun and start + count == stop:
+                _require_unchanged(source)
+            await make_ready(source.fd, start, count)
+            await reply.send_file(source.fd, start, count)
+            start += count
+    except io.UnsupportedOperation:
+        pass
+    return start
+
+
+def _require_unchanged(source: Source | FileObject) -> None:
+    """Raise `EOFError` if a response that mixes two states is about to look whole."""
+    if not isinstance(source, FileObject) and source.was_rewritten():
+        raise EOFError("which was changed meanwhile")

@@ -1,7 +1,8 @@
-"""Loading: what the TARGET of the command means, a folder or a handler.
+"""Loading: what the TARGET and the mounts of the command mean, folders or a handler.
 
-A folder that exists goes first. Else the TARGET is ``module:name``, and the module is
+A TARGET that is a folder goes first. Else it is ``module:name``, and the module is
 imported: what it raises is the user's to read, in a traceback without frames of ours.
+A mount is a folder always.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -18,10 +20,16 @@ from typing import Any, cast
 
 from .connection import Handler
 from .docroot import Docroot
+from .folder_options import Folder
+from .mounts import Mounts
 
 _NOT_OURS = re.compile(
     r"<frozen importlib|" + re.escape(importlib.__file__) + "|" + re.escape(__file__)
 )
+
+
+Places = list[tuple[str, str]]
+"""What is served: the paths of URLs, and what is found below them."""
 
 
 class Complaint(Exception):  # noqa: N818 -- it is what the user reads
@@ -36,26 +44,119 @@ class ForeignFailure(Exception):  # noqa: N818
         self.problem = problem
 
 
-def find_handler(target: str) -> tuple[Handler, str]:
+def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, Places]:
+    """Return the handler of all that is served, and how what is served where is shown.
+
+    Args:
+        target: None is the current folder, or nothing where folders are mounted.
+        folders: the first says how the TARGET is published, the others are mounted.
+
+    Raises:
+        Complaint: something is not there, or does not go together.
+        ForeignFailure: the user's own code raised.
+    """
+    about, *mounted = folders
+    if not mounted:
+        handler, name = find_handler("." if target is None else target, about)
+        return handler, [("/", name)]
+    docroots = [(str(folder.prefix), mounted_folder(folder)) for folder in mounted]
+    if target is not None:
+        docroots.insert(0, ("/", target_folder(target, about)))
+    elif about.flags:
+        raise Complaint(
+            f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
+        )
+    mounts = joined(docroots)
+    return mounts, [(prefix, shown(docroot)) for prefix, docroot in mounts.docroots.items()]
+
+
+def joined(docroots: Sequence[tuple[str, Docroot]]) -> Mounts:
+    """Return the handler of several docroots, each with its prefix.
+
+    Raises:
+        Complaint: two have the same.
+    """
+    folders: dict[str, Docroot] = {}
+    for prefix, docroot in docroots:
+        if folders.setdefault(prefix, docroot) is not docroot:
+            raise Complaint(f"two folders for one prefix: {prefix}")
+    try:
+        return Mounts(folders)
+    except ValueError as problem:
+        raise Complaint(str(problem)) from problem
+
+
+def mounted_folder(folder: Folder) -> Docroot:
+    """Return what ``--mount`` names.
+
+    Raises:
+        Complaint: it is no folder.
+    """
+    try:
+        path = absolute_folder(folder.path)
+    except NotADirectoryError as problem:
+        raise Complaint(f"not a folder: {folder.path}") from problem
+    except (FileNotFoundError, ValueError) as problem:
+        raise Complaint(f"no such folder: {folder.path}") from problem
+    return Docroot(path, **folder.options)
+
+
+def target_folder(target: str, about: Folder) -> Docroot:
+    """Return what ``target`` means, where mounts stand beside it.
+
+    Raises:
+        Complaint: it is no folder.
+        ForeignFailure: the user's own code raised.
+    """
+    handler, _ = find_handler(target, about)
+    if isinstance(handler, Docroot):
+        return handler
+    raise Complaint(f"a --mount stands beside a folder, and {target} is a handler")
+
+
+def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     """Return the handler that ``target`` means, and how it is shown.
 
     Raises:
-        Complaint: there is none.
+        Complaint: there is none, or flags for a folder are about it.
         ForeignFailure: the user's own code raised.
     """
     if not target:
         raise Complaint("the TARGET is empty; . is the current folder")
     try:
-        # "." in it: it must be a folder that may be both listed and entered.
-        with os.scandir(os.path.join(target, ".")):  # noqa: PTH118 -- a Path drops the dot
-            shown = os.path.abspath(target)  # noqa: PTH100 -- as the user named it, links kept
-        return Docroot(shown), shown
+        path = absolute_folder(target)
     except (FileNotFoundError, NotADirectoryError, ValueError) as problem:
         is_file = isinstance(problem, NotADirectoryError)
-    except OSError as problem:
-        raise Complaint(f"cannot read the folder {target}: {problem.strerror}") from problem
+    else:
+        docroot = Docroot(path, **about.options)
+        return docroot, shown(docroot)
     # Out here, so that what a module raises does not name the missing folder as its context.
-    return named_handler(target, is_file=is_file), target
+    handler = named_handler(target, is_file=is_file)
+    if about.flags:
+        raise Complaint(f"{about.flags[0]} is about a folder, and {target} is a handler")
+    return handler, target
+
+
+def shown(docroot: Docroot) -> str:
+    """Return what is said of a folder: who puts passwords on one sees if others have none."""
+    return str(docroot.path) if docroot.auth is None else f"{docroot.path} with passwords"
+
+
+def absolute_folder(path: str) -> str:
+    """Return the absolute path of a folder, as the user named it, links kept.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, ValueError: it is none.
+        Complaint: it cannot be read.
+    """
+    try:
+        # "." in it: it must be a folder that may be both listed and entered.
+        with os.scandir(os.path.join(path, ".")):  # noqa: PTH118 -- a Path drops the dot
+            return os.path.abspath(path)  # noqa: PTH100
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as problem:
+        raise Complaint(f"cannot read the folder {path}: {problem.strerror}") from problem
 
 
 def named_handler(target: str, *, is_file: bool) -> Handler:

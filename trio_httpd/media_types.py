@@ -54,11 +54,15 @@ _TYPES = mimetypes.MimeTypes().types_map[True] | {
 }
 
 
-def media_type(name: str) -> str:
+def media_type(name: str, charset: str | None = "utf-8") -> str:
     """Return the value of a ``Content-Type`` field for a file of that name.
 
     The last extension decides, without regard to case: ``x.tar.gz`` is a gzip file and
-    no tar file with a content coding. Text is taken to be UTF-8.
+    no tar file with a content coding.
+
+    Args:
+        name: the last part of a path.
+        charset: what is said of text, None for nothing.
     """
     found = _TYPES.get(posixpath.splitext(name)[1].lower(), _UNKNOWN)
-    return f"{found}; charset=utf-8" if found.startswith("text/") else found
+    return f"{found}; charset={charset}" if charset and found.startswith("text/") else found

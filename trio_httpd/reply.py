@@ -34,6 +34,7 @@ JSON = (b"Content-Type", b"application/json")
 
 _REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
 _BODILESS = frozenset((204, 205, 304))
+_VALIDATORS = frozenset((b"etag", b"last-modified"))
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
@@ -53,6 +54,7 @@ class Reply:
         "_pushing",
         "_sent",
         "_service",
+        "_shared",
         "aborted",
         "bodiless",
         "content_out",
@@ -82,6 +84,7 @@ class Reply:
         self.reason = b""
         self.fields: Fields = []
         self._overrides: frozenset[bytes] = frozenset()
+        self._shared: Standing | None = None  # Adopted as the whole response goes out.
         self.options: tuple[bytes, ...] = ()
         self._declared: int | None = None
         self._sent = 0
@@ -160,6 +163,37 @@ class Reply:
         """Return the standing fields that no field of this reply stands in for."""
         return self._service.standing.now().without(self._overrides).pairs
 
+    def adopt(self, shared: Standing) -> None:
+        """Add fields that many replies share, but for those that have been set.
+
+        A tag or a date that was set is replaced. None of the fields frames a message.
+        """
+        self.require_open()
+        self._overrides |= self._service.standing.named & shared.names
+        if not self.fields:
+            self.fields = shared.pairs.copy()
+            return
+        replaced = _VALIDATORS & shared.names
+        self.fields = [each for each in self.fields if each[0].lower() not in replaced]
+        own = {name.lower() for name, _ in self.fields} - {b"vary"}
+        self.fields += [field for field in shared.pairs if field[0].lower() not in own]
+
+    def send_shared_nowait(self, shared: Standing, content: bytes) -> Awaitable[None] | None:
+        """`send_whole_nowait` with ``shared`` adopted, which are not rendered anew."""
+        if self.fields or not self._service.standing.named.isdisjoint(shared.names):
+            self.adopt(shared)
+        else:
+            self._shared = shared
+        return self.send_whole_nowait(content)
+
+    def has_length(self) -> bool:
+        """Whether a length was declared."""
+        return self._declared is not None
+
+    def value_of(self, key: bytes) -> str | None:
+        """Return the value of a field called ``key`` that was set, None where none was."""
+        return next((v.decode("latin-1") for n, v in self.fields if n.lower() == key), None)
+
     def names(self, key: bytes) -> bool:
         """Whether a field called ``key``, in lower case, has been set."""
         return any(name.lower() == key for name, _ in self.fields)
@@ -173,8 +207,9 @@ class Reply:
         options = [option.lower() for option in split_list(value.decode("latin-1"))]
         if "close" in options:
             self.lane.close_after()
-        kept = [o.encode("latin-1") for o in options if o not in ("close", "keep-alive")]
-        self.options += tuple(kept)
+        self.options += tuple(
+            o.encode("latin-1") for o in options if o not in ("close", "keep-alive")
+        )
 
     # The content.
 
@@ -226,26 +261,22 @@ class Reply:
             self._declared = self._sent  # Told to HEAD too, where it is nought as well.
         return self.finish_nowait()
 
-    # Content that is a file.
-
     @property
     def takes_files(self) -> bool:
         """Whether `send_file` may be called."""
         return self.lane.takes_files and self._declared is not None and not self._is_bodiless()
 
     def declare_length(self, size: int) -> None:
-        """Declare the length of the content, instead of any that was declared."""
-        self.require_open()
+        """Declare the length of the content, whatever was declared; the head is open."""
         self._declared = size
 
     async def send_file(self, fd: int, offset: int, count: int) -> None:
         """Send a part of a file that nobody has to read, where `takes_files`.
 
-        The response is not finished. Raises as `Connection.send`, and as `Lane.send_file`.
+        Raises as `Connection.send`, and as `Lane.send_file`.
         """
         if self.aborted or self._pushing:
             self._refuse()
-        assert not self.finished
         assert self._declared is not None
         if self._sent + count > self._declared:
             raise RuntimeError(f"more content than the declared {self._declared} bytes")
@@ -312,10 +343,10 @@ class Reply:
 
     async def _take_part_in_turns(self) -> None:
         # Who is cancelled before a byte has left can still be answered for.
-        if self.lane.fairness.left <= 0:
-            await self.lane.fairness.take_turn()
-        else:
+        if self.lane.fairness.left > 0:
             await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await self.lane.fairness.take_turn()
 
     async def _push_in_turn(self, *, end: bool) -> None:
         await self._take_part_in_turns()
@@ -348,6 +379,8 @@ class Reply:
         """Decide what the head says; ``whole``: it goes out with all the content there is."""
         self.bodiless = self._is_head or self.status in _BODILESS
         self.standing = self._service.standing.now()
+        if self._shared is not None:
+            self.standing = self._shared.after(self.standing)
         if self._overrides:
             self.standing = self.standing.without(self._overrides)
         if self.bodiless or self._declared is not None:

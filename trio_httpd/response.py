@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from ._syntax.dates import format_date
-from ._syntax.fields import encode_field, format_fields
+from ._syntax.fields import encode_unframed, format_fields
 from ._syntax.targets import encode_location
 from .config import Options
 from .errors import HeaderItems, pairs_of
@@ -23,9 +23,6 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
-
-
-FRAMING_FIELDS = frozenset((b"connection", b"content-length", b"keep-alive", b"transfer-encoding"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +71,23 @@ def redirection(location: str, status: int) -> Response:
     return Response(status=status, headers=[("Location", encode_location(location))])
 
 
-def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:
-    """Return a field for a head whose framing is not the caller's to say.
-
-    Raises:
-        ValueError: as `encode_field`; or it says how a message is framed or kept.
-    """
-    field = encode_field(name, value)
-    if field[0].lower() in FRAMING_FIELDS:
-        raise ValueError(f"{name} cannot be set here")
-    return field
-
-
 class Standing:
     """Fields that many responses share: as pairs, and as the lines that HTTP/1 sends."""
 
-    __slots__ = ("lines", "pairs")
+    __slots__ = ("_joined", "lines", "names", "pairs")
 
     def __init__(self, pairs: Fields) -> None:
         self.pairs = pairs
         self.lines = format_fields(pairs)
+        self.names = frozenset(name.lower() for name, _ in pairs)
+        """What they are called, in lower case."""
+        self._joined: tuple[Standing, Standing] | None = None
+
+    def after(self, others: Standing) -> Standing:
+        """Return ``others`` and these fields; the last answer is kept for who asks again."""
+        if self._joined is None or self._joined[0] is not others:
+            self._joined = others, Standing([*others.pairs, *self.pairs])
+        return self._joined[1]
 
     def without(self, names: AbstractSet[bytes]) -> Standing:
         """Return these fields but for those called so, in lower case."""

@@ -219,6 +219,7 @@ class Server:
                 self._nursery = nursery
                 self._spawn = (handler_nursery or nursery).start_soon
                 self._watcher = DeadlineWatcher(self._options.timeouts)
+                self._service.held = self._watcher.held
                 yield nursery
         finally:
             self._nursery = self._spawn = None

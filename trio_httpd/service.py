@@ -8,6 +8,7 @@ from typing import Any
 
 from .config import Limits, OnError, Options, Timeouts
 from .docroot import Docroot, docroot_of
+from .held_files import HeldFiles
 from .response import StandingFields
 
 
@@ -24,6 +25,8 @@ class Service:
     docroot: Docroot | None
     standing: StandingFields
     on_error: OnError
+    held: HeldFiles
+    """The files that are kept open; none before it is served."""
 
     @classmethod
     def of(cls, handler: Callable[[Any], Awaitable[object]], options: Options) -> Service:
@@ -37,4 +40,5 @@ class Service:
             docroot=None if options.docroot is None else docroot_of(options.docroot),
             standing=StandingFields(options),
             on_error=options.on_error,
+            held=HeldFiles(0),
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ._syntax.fields import encode_unframed
 from .errors import HeaderItems, HTTPError, pairs_of
 from .request import Request
-from .response import Fields, encode_unframed
+from .response import Fields
 
 
 def agree_on_upgrade(request: Request, headers: HeaderItems) -> tuple[Fields, Fields]:

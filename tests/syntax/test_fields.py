@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_httpd._syntax.fields import encode_field, is_token, split_list
+from trio_httpd._syntax.fields import encode_field, encode_unframed, is_token, split_list
 
 
 @pytest.mark.parametrize("name", ["X-A", "!#$%&'*+-.^_`|~09aZ", "a"])
@@ -54,3 +54,12 @@ def test_no_encoded_value_holds_a_line_end(value: str) -> None:
 )
 def test_a_list_splits_at_commas_outside_quotes(value: str, elements: list[str]) -> None:
     assert split_list(value) == elements
+
+
+@pytest.mark.parametrize(
+    "name", ["Connection", "content-length", "Keep-Alive", "TRANSFER-ENCODING"]
+)
+def test_a_field_that_frames_is_not_the_callers(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        encode_unframed(name, "a")
+    assert encode_unframed("X-" + name, "a") == (b"X-" + name.encode(), b"a")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import http.client
 import os
 import re
 import shutil
@@ -62,6 +65,20 @@ def asked(port: int, target: bytes = b"/") -> bytes:
             return reading.read()
 
 
+def answered(
+    port: int, target: str, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Return status, fields with names in lower case, and content."""
+    peer = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        peer.request("GET", target, headers=headers or {})
+        response = peer.getresponse()
+        fields = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, fields, response.read()
+    finally:
+        peer.close()
+
+
 def ended(process: Process, by: signal.Signals) -> tuple[int, str]:
     process.send_signal(by)
     _, errors = process.communicate(timeout=20)
@@ -94,6 +111,73 @@ def test_a_handler_is_served_and_its_failure_is_told(folder: Path) -> None:
     assert status == 0
     assert errors.startswith("ERROR trio_httpd.connection: handler failed")
     assert errors.endswith("\nLookupError: mine\n")
+
+
+def test_flags_say_how_a_folder_is_published(folder: Path) -> None:
+    (folder / "errors").mkdir()
+    (folder / "errors" / "404.html").write_text("<p>gone\n")
+    (folder / "a.css").write_text("p {}\n")
+    (folder / "a.css.gz").write_bytes(gzip.compress(b"p {}\n"))
+    flags = """--listing --precompressed br,gzip --header X-A:b --cors --charset none --hide *.py
+        --cache-control no-cache --cache-control *.css:max-age=9 --error-page 404=errors/404.html
+        --download=*.css"""
+    with running(*flags.split(), folder=folder) as (process, port, _):
+        status, fields, content = answered(port, "/errors/", {"Accept": "text/html"})
+        assert status == 200
+        assert b"404.html" in content
+        status, fields, content = answered(port, "/a.css", {"Accept-Encoding": "br, gzip"})
+        assert gzip.decompress(content) == b"p {}\n"
+        assert fields["content-encoding"] == "gzip"
+        assert fields["content-type"] == "text/css"
+        assert fields["cache-control"] == "max-age=9"
+        assert fields["x-a"] == "b"
+        assert fields["access-control-allow-origin"] == "*"
+        assert fields["content-disposition"].startswith("attachment")
+        assert answered(port, "/")[1]["cache-control"] == "no-cache"
+        status, _, content = answered(port, "/hall_app.py")
+        assert (status, content) == (404, b"<p>gone\n")
+        assert ended(process, signal.SIGTERM) == (0, "")
+
+
+def test_each_folder_is_published_as_is_said_behind_its_mount(folder: Path) -> None:
+    for name in ("app", "files"):
+        (folder / name).mkdir()
+    (folder / "app" / "index.html").write_text("<p>app\n")
+    (folder / "files" / ".a").write_text("a")
+    (folder / "users").write_text("ann:secret\n")
+    arguments = """. --mount /app=app --spa
+        --mount /files/=files --listing --hidden --auth-file users"""
+    with running(*arguments.split(), folder=folder) as (process, port, line):
+        url = f"http://127.0.0.1:{port}"
+        assert process.stdout is not None
+        assert (line, process.stdout.readline(), process.stdout.readline()) == (
+            f"Serving {folder} on {url}/\n",
+            f"Serving {folder}/app on {url}/app/\n",
+            f"Serving {folder}/files with passwords on {url}/files/ (Ctrl-C ends it)\n",
+        )
+        assert answered(port, "/")[2] == b"<p>home\n"
+        assert answered(port, "/nowhere")[0] == 404
+        assert answered(port, "/app/nowhere")[2] == b"<p>app\n"
+        status, fields, _ = answered(port, "/files/")
+        assert status == 401
+        assert fields["www-authenticate"].startswith("Basic realm=")
+        wrong, right = (
+            {"Authorization": f"Basic {base64.b64encode(text).decode()}"}
+            for text in (b"ann:Secret", b"ann:secret")
+        )
+        assert answered(port, "/files/.a", wrong)[0] == 401
+        assert answered(port, "/files/.a", right)[2] == b"a"
+        assert b".a" in answered(port, "/files/", right)[2]
+        assert ended(process, signal.SIGTERM) == (0, "")
+
+
+def test_passwords_for_other_machines_are_warned_of(folder: Path) -> None:
+    arguments = ["--auth", "ann:secret", "-b", "*"]
+    with running(*arguments, folder=folder) as (process, _, _):
+        status, errors = ended(process, signal.SIGTERM)
+    assert status == 0
+    assert errors.startswith("trio-httpd: warning: passwords go ")
+    assert errors.count("\n") == 1
 
 
 def test_who_stays_but_does_not_read_stops_nothing(folder: Path) -> None:
@@ -155,6 +239,11 @@ def test_who_reads_it_may_leave(folder: Path) -> None:
     ("arguments", "said"),
     [
         (["nowhere"], "trio-httpd: no such folder: nowhere\n"),
+        (["--mount", "/a=nowhere"], "trio-httpd: no such folder: nowhere\n"),
+        (
+            ["--spa", "hall_app:hello"],
+            "trio-httpd: --spa is about a folder, and hall_app:hello is a handler\n",
+        ),
         (["-b", "192.0.2.1"], "trio-httpd: 192.0.2.1 is no address of this machine\n"),
     ],
 )

@@ -15,7 +15,9 @@ from .dates import parse_date
 
 # A tag or nothing, then a comma or the end: an element of a list (§5.6.1). Each part
 # begins with what the one before it cannot hold, so nothing is tried twice.
-_ELEMENT = re.compile(r'[ \t]*+(?:(W/|)("[\x21\x23-\x7e\x80-\xff]*+")[ \t]*+)?(?:,|\Z)')
+_TAG = r'(W/|)("[\x21\x23-\x7e\x80-\xff]*+")'
+_ELEMENT = re.compile(rf"[ \t]*+(?:{_TAG}[ \t]*+)?(?:,|\Z)")
+_ONE_TAG = re.compile(_TAG)
 
 
 class EntityTag(NamedTuple):
@@ -31,6 +33,10 @@ class EntityTag(NamedTuple):
     def is_like(self, other: EntityTag) -> bool:
         """Compare weakly: both may be weak (§8.8.3.2)."""
         return self.opaque == other.opaque
+
+    def is_same(self, other: EntityTag) -> bool:
+        """Compare strongly: neither may be weak (§8.8.3.2)."""
+        return self.opaque == other.opaque and not self.weak and not other.weak
 
 
 def parse_tags(value: str) -> list[EntityTag] | Literal["*"]:
@@ -58,24 +64,29 @@ class Conditions:
     """The conditions of a request: field values as sent, None where there is none.
 
     Args:
-        if_none_match: all lines of the field as one, joined by commas.
+        if_match: all lines of the field as one, joined by commas.
+        if_none_match: the same.
         if_modified_since: None also where the field came more than once (§13.1.3).
+        if_unmodified_since: None also where the field came more than once (§13.1.4).
     """
 
+    if_match: str | None = None
     if_none_match: str | None = None
     if_modified_since: str | None = None
+    if_unmodified_since: str | None = None
 
 
 class Validators(NamedTuple):
     """What tells one state of a representation from another (§8.8).
 
     Args:
-        etag: its entity tag.
-        modified: when it last changed, in whole seconds since the epoch.
+        etag: its entity tag, None where it has none.
+        modified: when it last changed, in whole seconds since the epoch; None where
+            nobody knows.
     """
 
-    etag: EntityTag
-    modified: int
+    etag: EntityTag | None
+    modified: int | None
 
 
 def failed_status(
@@ -83,26 +94,73 @@ def failed_status(
 ) -> Literal[304, 412] | None:
     """Return the status that answers a condition that fails, None if none does.
 
-    The order is that of §13.2.2: a condition on tags, which are exact, hides the one
-    on dates beside it.
+    The order is that of §13.2.2: what guards against a lost update comes first, and a
+    condition on tags, which are exact, hides the one on dates beside it.
 
     Args:
         conditions: those of the request.
-        current: the validators of what would be sent.
+        current: the validators of what would be sent, or be changed.
         reading: whether the method is GET or HEAD.
     """
-    if conditions.if_none_match is not None:
-        if not _any_like(conditions.if_none_match, current.etag):
-            return None
+    if _is_changed(conditions, current):
+        return 412
+    if _is_known(conditions, current, reading=reading):
         return 304 if reading else 412
-    if reading and conditions.if_modified_since is not None:
-        since = parse_date(conditions.if_modified_since)
-        if since is not None and current.modified <= since:
-            return 304
     return None
 
 
-def _any_like(value: str, etag: EntityTag) -> bool:
-    """Whether a list of tags has one like ``etag``; ``*`` has."""
-    tags = parse_tags(value)
-    return tags == "*" or any(tag.is_like(etag) for tag in tags)
+def holds_if_range(value: str, current: Validators) -> bool:
+    """Whether who has a part of the state that ``value`` names may be sent the rest of it.
+
+    A tag is compared strongly; a date has to be that of the last change, neither older nor
+    later (§13.1.5). That such a date is a strong validator, so old that nothing can have
+    changed within its second, is for the peer to make sure: it has the Date of our answer.
+
+    Args:
+        value: the field. Where it came more than once, it holds for nobody: do not ask.
+        current: the validators of what would be sent.
+    """
+    if match := _ONE_TAG.fullmatch(value):
+        return _same(EntityTag(match[2], weak=match[1] == "W/"), current.etag)
+    return current.modified is not None and parse_date(value) == current.modified
+
+
+def _is_changed(conditions: Conditions, current: Validators) -> bool:
+    """Whether this is not the state that the peer wants to act upon.
+
+    Of an If-Match that breaks the grammar no tag matches, and so it fails (§13.1.1): who
+    sent it wanted to be safe.
+    """
+    if conditions.if_match is not None:
+        tags = parse_tags(conditions.if_match)
+        return tags != "*" and not any(_same(tag, current.etag) for tag in tags)
+    return _changed_since(conditions.if_unmodified_since, current) is True
+
+
+def _is_known(conditions: Conditions, current: Validators, *, reading: bool) -> bool:
+    """Whether the peer has this state already, or any for who asks about any."""
+    if conditions.if_none_match is not None:
+        tags = parse_tags(conditions.if_none_match)
+        return tags == "*" or any(_like(tag, current.etag) for tag in tags)
+    return reading and _changed_since(conditions.if_modified_since, current) is False
+
+
+def _changed_since(date: str | None, current: Validators) -> bool | None:
+    """Whether the last change was after ``date``.
+
+    Returns:
+        None where there is no date, or none that can be read, or nobody knows of the last
+        change: then the condition is ignored (§13.1.3, §13.1.4).
+    """
+    since = None if date is None else parse_date(date)
+    if since is None or current.modified is None:
+        return None
+    return current.modified > since
+
+
+def _same(tag: EntityTag, current: EntityTag | None) -> bool:
+    return current is not None and tag.is_same(current)
+
+
+def _like(tag: EntityTag, current: EntityTag | None) -> bool:
+    return current is not None and tag.is_like(current)

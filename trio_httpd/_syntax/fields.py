@@ -14,6 +14,7 @@ TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 
 _TOKEN = re.compile(rf"[{TCHAR.decode()}]++")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
+_FRAMING = frozenset((b"connection", b"content-length", b"keep-alive", b"transfer-encoding"))
 _ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 
 
@@ -36,6 +37,18 @@ def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
     if not _VALUE.fullmatch(value):
         raise ValueError(f"not a value for the field {name}: {value!r}")
     return name.encode("ascii"), value.encode("latin-1")
+
+
+def encode_unframed(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a field for a head whose framing is not the caller's to say.
+
+    Raises:
+        ValueError: as `encode_field`; or it says how a message is framed or kept.
+    """
+    field = encode_field(name, value)
+    if field[0].lower() in _FRAMING:
+        raise ValueError(f"{name} cannot be set here")
+    return field
 
 
 def format_fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:

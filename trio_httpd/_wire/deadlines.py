@@ -21,6 +21,9 @@ from typing import Any, Protocol
 import trio
 
 from ..config import Timeouts
+from ..descriptors import most_held
+from ..held_files import SECONDS as HELD_SECONDS
+from ..held_files import HeldFiles
 from ..readiness import Readiness
 from .outbox import Outbox
 
@@ -89,13 +92,16 @@ class DeadlineWatcher:
         self.keep_alive = DeadlineQueue("keep_alive", timeouts.keep_alive, self)
         self.send = DeadlineQueue("send", timeouts.send, self)
         self.handler = DeadlineQueue("handler", timeouts.handler, self)
+        self._files = DeadlineQueue("held files", HELD_SECONDS, self)
         self._queues = (
             self.connection_setup,
             self.header,
             self.keep_alive,
             self.send,
             self.handler,
+            self._files,
         )
+        self.held = HeldFiles(most_held())
         self.outbox = Outbox()
         self.readiness = Readiness()
         self.clock = trio.lowlevel.current_clock()
@@ -129,7 +135,11 @@ class DeadlineWatcher:
     async def watch(self) -> None:
         """Expire what is due until nobody holds the watcher; have the outbox open so long."""
         try:
-            with self.outbox.opened(), self.readiness.opened():
+            with (
+                self.outbox.opened(),
+                self.readiness.opened(),
+                self.held.opened(self._files),
+            ):
                 while self._holders:
                     await self._expire_next()
         finally:

@@ -24,6 +24,7 @@ from .._dispatch import dispatch
 from ..access_log import log_exchange
 from ..access_log import logger as access_log
 from ..connection import Connection
+from ..content import require_known_expectations
 from ..errors import PeerError, PeerGone
 from ..request import Request, RequestHead
 from ..response import Response
@@ -179,7 +180,7 @@ class Http1Loop:
 
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""
-        conn.check_expectations()
+        require_known_expectations(self._head)
         handling = self._transport.deadlines.handler
         handling.enter(self._transport)
         try:

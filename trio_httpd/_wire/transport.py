@@ -25,7 +25,7 @@ from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
 from ..fairness import A_TURN, Fairness
 from ..sockets import reset_on_close
-from .abilities import Abortable, PromptStream, Watchable, as_prompt
+from .abilities import Abortable, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING
 from .pushing import Pusher

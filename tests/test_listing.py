@@ -1,0 +1,229 @@
+"""A folder's listing as a response: its fields, and who is sent what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote
+
+import pytest
+
+from trio_httpd import Connection, Docroot
+from trio_httpd.listing import send_listing
+from trio_httpd.listing_style import POLICY
+from trio_httpd.testing import Client, ClientResponse, connect
+
+JSON = {"Accept": "application/json"}
+
+
+class Lister:
+    """A handler that lists a folder, after it has set some fields."""
+
+    def __init__(self, folder: Path, *fields: tuple[str, str]) -> None:
+        self.folder = folder
+        self.fields = fields
+        self.asked: list[bytes] = []
+        self.names: tuple[bytes, ...] = ()
+
+    async def __call__(self, conn: Connection) -> None:
+        for name, value in self.fields:
+            conn.add_header(name, value)
+        fd = os.open(self.folder, os.O_RDONLY)
+        try:
+            await send_listing(
+                conn._reply, conn.request, fd, names=self.names, root="/", facts_of=self.facts_of
+            )
+            os.fstat(fd)  # It is still open.
+        finally:
+            os.close(fd)
+
+    def facts_of(self, name: bytes) -> os.stat_result:
+        self.asked.append(name)
+        return (self.folder / os.fsdecode(name)).stat()
+
+
+@pytest.fixture
+def lister(tmp_path: Path) -> Lister:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a.txt").write_text("abc")
+    (tmp_path / "c.txt").write_text("abcd")
+    return Lister(tmp_path)
+
+
+@pytest.fixture
+async def client(lister: Lister) -> AsyncIterator[Client]:
+    async with connect(lister) as client:
+        yield client
+
+
+async def answer(lister: Lister, **headers: str) -> ClientResponse:
+    async with connect(lister) as client:
+        return await client.get("/", headers=headers)
+
+
+def names(response: ClientResponse) -> list[str]:
+    return [entry["name"] for entry in response.json()]
+
+
+async def test_a_page_is_sent_with_fields_that_keep_it_safe(client: Client) -> None:
+    response = await client.get("/")
+    assert response.status == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["content-security-policy"] == POLICY
+    assert "etag" not in response.headers
+    assert '<a href="./a.txt"><bdi>a.txt</bdi></a>' in response.text()
+
+
+async def test_json_is_sent_to_who_prefers_it(client: Client) -> None:
+    response = await client.get("/", headers=JSON)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "content-security-policy" not in response.headers
+    assert names(response) == ["b", "a.txt", "c.txt"]
+
+
+async def test_a_query_decides_whatever_is_preferred(client: Client) -> None:
+    assert names(await client.get("/?format=json")) == ["b", "a.txt", "c.txt"]
+    response = await client.get("/?format=html", headers=JSON)
+    assert response.text().startswith("<!DOCTYPE html>")
+    response = await client.get("/?format=xml", headers=JSON)
+    assert response.headers["content-type"] == "application/json"
+
+
+async def test_both_forms_are_in_the_order_that_is_asked_for(client: Client) -> None:
+    query = "?sort=size&order=desc"
+    assert names(await client.get(f"/{query}&format=json")) == ["b", "c.txt", "a.txt"]
+    page = (await client.get(f"/{query}")).text()
+    assert page.index("./b/") < page.index("./c.txt") < page.index("./a.txt")
+    assert 'aria-sort="descending"' in page
+
+
+async def test_the_path_is_shown_as_text(lister: Lister) -> None:
+    lister.names = ("é".encode(), b"<b>")
+    assert "<title>Index of /é/&lt;b&gt;/</title>" in (await answer(lister)).text()
+
+
+async def test_who_asks_head_gets_the_fields_and_nothing_is_read(
+    lister: Lister, client: Client
+) -> None:
+    whole = await client.get("/")
+    lister.asked.clear()
+    response = await client.request("HEAD", "/")
+    assert response.status == 200
+    assert response.body == b""
+    told = dict(response.headers)
+    assert told == {name: value for name, value in whole.headers.items() if name in told}
+    assert set(whole.headers) - set(told) <= {"content-length", "transfer-encoding"}
+    assert lister.asked == []
+
+
+async def test_what_is_set_stays_but_for_the_type(lister: Lister) -> None:
+    lister.fields = (
+        ("Content-Type", "text/plain"),
+        ("Vary", "Origin"),
+        ("Cache-Control", "max-age=60"),
+        ("Content-Security-Policy", "sandbox"),
+    )
+    headers = (await answer(lister)).headers
+    assert headers.getall("content-type") == ["text/html; charset=utf-8"]
+    assert headers.elements("vary") == ["Origin", "Accept"]
+    assert headers.getall("cache-control") == ["max-age=60"]
+    assert headers.getall("content-security-policy") == ["sandbox"]
+
+
+async def test_what_goes_with_every_answer_of_the_server_stays(lister: Lister) -> None:
+    async with connect(lister, static_headers=[("Cache-Control", "no-store")]) as client:
+        headers = (await client.get("/")).headers
+    assert headers.getall("cache-control") == ["no-store"]
+
+
+async def test_a_status_that_was_set_stays(lister: Lister) -> None:
+    async def forbid(conn: Connection) -> None:
+        conn.set_status(403)
+        await lister(conn)
+
+    async with connect(forbid) as client:
+        assert (await client.get("/")).status == 403
+
+
+async def test_a_folder_that_cannot_be_read_has_sent_nothing_yet(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    caught: list[OSError] = []
+
+    async def list_file(conn: Connection) -> None:
+        try:
+            await Lister(tmp_path / "file")(conn)
+        except OSError as problem:
+            caught.append(problem)
+            await conn.send_error(503)
+
+    async with connect(list_file) as client:
+        assert (await client.get("/")).status == 503
+    assert len(caught) == 1
+
+
+async def test_a_huge_folder_is_sent_in_pieces(lister: Lister, client: Client) -> None:
+    for number in range(2000):
+        (lister.folder / f"{number}.jpg").touch()
+    response = await client.get("/")
+    assert "content-length" not in response.headers
+    assert response.text().count("<tr>") == 1 + 2003
+    assert response.text().endswith("</html>\n")
+    assert len(names(await client.get("/", headers=JSON))) == 2003
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Return a folder with what is served, and what is not, or only sometimes."""
+    (tmp_path / "secret").write_text("secret")
+    root = tmp_path / "root"
+    (root / "folder").mkdir(parents=True)
+    (root / "folder" / "index.html").touch()
+    (root / ".folder").mkdir()
+    for name in (
+        "a.txt",
+        ".hidden",
+        "back\\slash",
+        "draft.part",
+        "line\nbreak",
+        " ",
+        os.fsdecode(b"\xff"),
+    ):
+        (root / name).touch()
+    (root / "inside").symlink_to("a.txt")
+    (root / "inside folder").symlink_to("folder")
+    (root / "to hidden").symlink_to(".hidden")
+    (root / "outside").symlink_to(tmp_path / "secret")
+    (root / "nowhere").symlink_to("gone")
+    (root / "loop").symlink_to("loop")
+    os.mkfifo(root / "pipe")
+    return root
+
+
+def names_in(folder: Path) -> list[bytes]:
+    return [os.fsencode(each.name) for each in folder.iterdir()]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("hide", [(), ("*.part",), ("/folder/",)])
+@pytest.mark.parametrize("follow", [False, True, "anywhere"])
+async def test_a_listing_has_what_is_served_and_nothing_else(
+    mixed: Path, follow: bool | Literal["anywhere"], hide: tuple[str, ...], *, hidden: bool
+) -> None:
+    docroot = Docroot(mixed, listing=True, follow_symlinks=follow, hide=hide, hidden=hidden)
+    served = set()
+    async with connect(docroot) as client:
+        for name in names_in(mixed):
+            response = await client.get(f"/{quote(name)}")
+            if response.status in (200, 301):
+                served.add(f"{name.decode()}{'/' if response.status == 301 else ''}")
+        listed = (await client.get("/?format=json")).json()
+    found = {entry["name"] + "/" * (entry["type"] == "directory") for entry in listed}
+    assert found == served
+    assert {unquote(entry["url"][2:]) for entry in listed} == served

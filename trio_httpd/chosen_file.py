@@ -1,0 +1,112 @@
+"""Chosen files: what a handler sends, of the file system or of its own making.
+
+In comes a path or a file object; out goes a response with everything that HTTP has for it,
+or, where the handler has said how the response shall be, just the bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from ._syntax.conditions import EntityTag, Validators, parse_tags
+from ._syntax.dates import parse_date
+from ._syntax.disposition import format_disposition
+from ._syntax.ranges import ByteRange
+from .file_content import FileObject, descriptor_of
+from .file_reply import send_part, send_representation
+from .files import OpenFile, open_file
+from .media_types import media_type
+from .reply import Reply
+from .representation import Representation, validator_fields
+from .request import Request
+from .response import Fields, Standing
+
+_UNKNOWN = Validators(None, None)
+
+ChosenFile = str | os.PathLike[str] | BinaryIO
+"""A path, or a seekable file object that is open for reading bytes; trio's wrapped ones too."""
+
+
+async def send_file(
+    reply: Reply,
+    request: Request,
+    file: ChosenFile,
+    part: tuple[int, int | None],
+    filename: str | None,
+) -> None:
+    """See `Connection.send_file`; ``part`` is its offset and count."""
+    offset, count = part
+    if offset < 0 or (count is not None and count < 0):
+        raise ValueError(f"not a part of a file: {count} bytes from {offset}")
+    with _opened(file) as source:
+        stop = source.size if count is None else min(offset + count, source.size)
+        size = max(0, stop - offset)
+        if reply.fixed or _is_described(reply) or request.method not in ("GET", "HEAD"):
+            if not (reply.fixed or reply.has_length()):
+                reply.declare_length(size)
+            chosen = Representation(source, offset, size, _UNKNOWN, "", Standing([]))
+            await send_part(reply, request, chosen, ByteRange(0, size))
+        else:
+            chosen = _described(reply, source, ByteRange(offset, offset + size), filename)
+            await send_representation(reply, request, chosen)
+
+
+def _is_described(reply: Reply) -> bool:
+    """Whether the handler has said how the response shall be: it may be a part, say."""
+    return reply.status != 200 or reply.has_length() or reply.names(b"content-range")
+
+
+def _described(
+    reply: Reply, source: OpenFile | FileObject, part: ByteRange, filename: str | None
+) -> Representation:
+    """Return a part with what is to be said of it, where the handler has not."""
+    validators = _validators(reply, source, part)
+    name = os.path.basename(source.name) if filename is None else filename  # noqa: PTH119
+    typed = reply.value_of(b"content-type") or media_type(name)
+    fields: Fields = [
+        (b"Content-Type", typed.encode("latin-1")),
+        *validator_fields(validators),
+        (b"Accept-Ranges", b"bytes"),
+    ]
+    if filename is not None:
+        fields.append((b"Content-Disposition", format_disposition(filename).encode("latin-1")))
+    unsaid = Standing([field for field in fields if not reply.names(field[0].lower())])
+    return Representation(source, part.start, part.size, validators, typed, unsaid)
+
+
+def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) -> Validators:
+    """Return what the handler says that tells this state from others, else what the file does."""
+    tag, date = reply.value_of(b"etag"), reply.value_of(b"last-modified")
+    if tag is not None or date is not None:
+        tags = [each for each in parse_tags(tag or "") if each != "*"]
+        modified = None if date is None else parse_date(date)
+        return Validators(tags[0] if tags else None, modified)
+    if isinstance(source, FileObject):
+        return _UNKNOWN
+    current = source.validators()
+    if part == (0, source.size) or current.etag is None:
+        return current
+    opaque = f'{current.etag.opaque[:-1]}-{part.start:x}-{part.size:x}"'
+    return current._replace(etag=EntityTag(opaque, current.etag.weak))
+
+
+@contextmanager
+def _opened(file: ChosenFile) -> Iterator[OpenFile | FileObject]:
+    """Give what there is to read; what was open before stays open."""
+    if isinstance(file, str | os.PathLike):
+        with open_file(file) as opened:
+            yield opened
+        return
+    inner = getattr(file, "wrapped", file)  # Of trio's asynchronous files.
+    if isinstance(inner, io.TextIOBase):
+        raise TypeError(f"a file open for text has no bytes to send: {file!r}")
+    inner.flush()  # What was written to a temporary file, say.
+    fd = descriptor_of(inner)
+    if fd is None:
+        yield FileObject(cast("BinaryIO", inner))
+    else:
+        yield OpenFile(fd, str(getattr(inner, "name", "")), os.fstat(fd))

@@ -1,0 +1,225 @@
+"""Publishing: a request becomes a file of a docroot, or whatever the docroot says instead.
+
+    cross-origin --> who are you? --> GET, HEAD --> which file? --> file reply
+                     401              405             | 404, 403
+                                                      +--> the slash that lacks: 301
+                                                      +--> a listing
+                                                      +--> the page of an application
+
+Each error goes to the docroot's own page for it, or out as an `HTTPError`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Awaitable
+from dataclasses import replace
+from urllib.parse import unquote
+
+from ._syntax.paths import FilePath, parse_path
+from .docroot import Docroot
+from .errors import HTTPError
+from .file_reply import content_at_once, send_representation
+from .files import FoundFile, OpenFolder, open_path
+from .held_files import HeldFiles
+from .listing import send_listing
+from .published_file import PublishedFile
+from .reply import Reply
+from .representation import Representation
+from .request import Request
+from .response import Standing
+
+logger = logging.getLogger("trio_httpd.connection")
+
+_READING = ("GET", "HEAD")
+
+
+def serve_file(
+    reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str | None
+) -> Awaitable[None] | None:
+    """See `Connection.serve_file`; what is returned is still to be awaited, at once.
+
+    A small file that is held leaves without a coroutine: those would take a third of its
+    time.
+    """
+    reply.require_open()
+    path = request.raw_path if path is None else path
+    if not docroot.rules.looks_at_requests:
+        published = held.find(docroot, path)
+        if published is not None and (chosen := _chosen(request, published)) is not None:
+            if (content := content_at_once(reply, request, chosen)) is not None:
+                return reply.send_shared_nowait(chosen.fields, content)
+    return _serve(reply, request, held, docroot, path)
+
+
+async def _serve(
+    reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str
+) -> None:
+    try:
+        if docroot.cors and _is_preflight(request):
+            await _answer_preflight(reply, request, docroot)
+            return
+        if docroot.rules.looks_at_requests:
+            _admit(reply, request, docroot)
+        if request.method not in _READING:
+            allowed = (*_READING, "OPTIONS") if docroot.cors else _READING
+            raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
+        published = held.find(docroot, path)
+        if published is not None:
+            published.hold()
+        else:
+            found = _look_up(request, held, docroot, path)
+            if not isinstance(found, FoundFile):
+                reply.adopt(Standing(docroot.rules.fields))
+                if found is None:
+                    await _add_slash(reply, request)
+                else:
+                    await _send_listing(reply, request, found, path)
+                return
+            published = PublishedFile(docroot, found)
+            held.keep(docroot, path, published)
+        with published:
+            chosen = _chosen(request, published)
+            if chosen is None:
+                raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
+            await send_representation(reply, request, chosen)
+    except HTTPError as problem:
+        if reply.out:
+            raise
+        await _answer_problem(reply, request, docroot, problem)
+
+
+async def _answer_problem(
+    reply: Reply, request: Request, docroot: Docroot, problem: HTTPError
+) -> None:
+    """Send the page that the docroot has for a problem, or let it out with its fields."""
+    rules = docroot.rules
+    page = rules.error_pages.get(problem.status)
+    if page is not None and await _send_error_page(reply, request, docroot, page, problem):
+        return
+    fields = [*problem.headers, *rules.pairs, *_cors_fields(request, docroot)]
+    raise HTTPError(problem.status, problem.detail, fields) from problem
+
+
+def _cors_fields(request: Request, docroot: Docroot) -> list[tuple[str, str]]:
+    return docroot.rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
+
+
+def _is_preflight(request: Request) -> bool:
+    """Whether a browser asks what a script may ask (Fetch standard, "CORS-preflight request")."""
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+async def _answer_preflight(reply: Reply, request: Request, docroot: Docroot) -> None:
+    rules = docroot.rules
+    reply.set_status(204, None)
+    reply.adopt(Standing(rules.fields))
+    for name, value in rules.preflight_fields(request.headers.single("origin")):
+        reply.add_header(name, value)
+    await reply.send_whole(b"")
+
+
+def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
+    """Add the fields of CORS; let nobody in who may not.
+
+    Raises:
+        HTTPError: 401.
+    """
+    for name, value in _cors_fields(request, docroot):
+        reply.add_header(name, value)
+    if not docroot.rules.admits(request.headers.single("authorization")):
+        raise HTTPError(401, headers=[("WWW-Authenticate", docroot.rules.challenge)])
+
+
+def _chosen(request: Request, published: PublishedFile) -> Representation | None:
+    """Return the form of a file that the peer likes best, None if none is acceptable."""
+    if not published.is_negotiated:
+        return published.plain
+    return published.choose(request.headers.combined("accept-encoding"))
+
+
+# Which file.
+
+
+def _look_up(
+    request: Request, held: HeldFiles, docroot: Docroot, path: str
+) -> FoundFile | OpenFolder | None:
+    """Open what ``path`` leads to; None: the peer's URL lacks a slash."""
+    named = parse_path(path)
+    if named is None:
+        raise HTTPError(404)
+    try:
+        found = _find(held, docroot, named)
+        if found is None and request.raw_path.endswith("/"):
+            # The caller has taken a slash off, or knows better: what counts for relative
+            # links is the slash that the peer has.
+            found = _find(held, docroot, named.as_folder())
+    except HTTPError as problem:
+        rules, names = docroot.rules, named.names
+        if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
+            return _find(held, docroot, FilePath((), True))
+        raise
+    return found
+
+
+def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
+    try:
+        return open_path(docroot, path)
+    except HTTPError as problem:
+        if problem.status != 503:
+            raise
+        held.clear()  # Maybe it is us who have all the descriptors.
+        return open_path(docroot, path)
+
+
+async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
+    mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
+    with folder:
+        fd = folder.open_to_list()
+        try:
+            await send_listing(
+                reply,
+                request,
+                fd,
+                names=folder.names,
+                root=mount or "/",
+                facts_of=folder.facts_of,
+            )
+        finally:
+            os.close(fd)
+
+
+async def _add_slash(reply: Reply, request: Request) -> None:
+    """Send the peer to the same folder, where the links in its index lead right.
+
+    The location is relative to the request's own URL and begins with a dot: whatever the
+    path is like, it is read neither as a host (``//evil.test``) nor as a scheme (``a:b``).
+    """
+    name = request.raw_path.rpartition("/")[2]
+    query = f"?{request.query_string}" if request.query_string else ""
+    reply.set_status(301, None)
+    reply.set_header("Location", f"./{name}/{query}")
+    await reply.send_whole(b"")
+
+
+async def _send_error_page(
+    reply: Reply, request: Request, docroot: Docroot, page: tuple[bytes, ...], problem: HTTPError
+) -> bool:
+    """Send the docroot's own page for an error; whether there is one."""
+    try:
+        found = open_path(docroot, FilePath(page, is_folder=False), hidden_too=True)
+    except HTTPError:
+        found = None
+    if not isinstance(found, FoundFile):
+        logger.warning("no page for %d: %a", problem.status, b"/".join(page))
+        return False
+    with PublishedFile(docroot, found) as published:
+        plain = published.plain
+        reply.set_status(problem.status, None)
+        for name, value in problem.headers:
+            reply.add_header(name, value)
+        typed = (b"Content-Type", plain.media_type.encode("latin-1"))
+        plain = replace(plain, fields=Standing([typed, *docroot.rules.fields]))
+        await send_representation(reply, request, plain)
+    return True
