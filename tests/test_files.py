@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from trio_httpd import Docroot, HTTPError
 from trio_httpd._syntax.paths import parse_path
-from trio_httpd.files import OpenFile, open_path, open_file
+from trio_httpd.files import OpenFile, open_file, open_path
 
 NOBODY = 65534
 

@@ -46,7 +46,7 @@ async def send_file(
         stop = source.size if count is None else min(offset + count, source.size)
         size = max(0, stop - offset)
         if reply.fixed or _is_described(reply) or request.method not in ("GET", "HEAD"):
-            if not (reply.fixed or reply.has_length()):
+            if not (reply.fixed or reply.value_of(b"content-length")):
                 reply.declare_length(size)
             chosen = Representation(source, offset, size, _UNKNOWN, "", Standing([]))
             await send_part(reply, request, chosen, ByteRange(0, size))
@@ -57,7 +57,8 @@ async def send_file(
 
 def _is_described(reply: Reply) -> bool:
     """Whether the handler has said how the response shall be: it may be a part, say."""
-    return reply.status != 200 or reply.has_length() or reply.names(b"content-range")
+    said = (reply.value_of(key) for key in (b"content-length", b"content-range"))
+    return reply.status != 200 or any(said)
 
 
 def _described(
@@ -82,9 +83,9 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
     """Return what the handler says that tells this state from others, else what the file does."""
     tag, date = reply.value_of(b"etag"), reply.value_of(b"last-modified")
     if tag is not None or date is not None:
-        tags = [each for each in parse_tags(tag or "") if each != "*"]
+        tags = parse_tags(tag or "")
         modified = None if date is None else parse_date(date)
-        return Validators(tags[0] if tags else None, modified)
+        return Validators(tags[0] if tags and tags != "*" else None, modified)
     if isinstance(source, FileObject):
         return _UNKNOWN
     current = source.validators()

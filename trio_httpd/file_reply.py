@@ -54,8 +54,8 @@ async def send_representation(reply: Reply, request: Request, chosen: Representa
             is cut then.
     """
     if (content := content_at_once(reply, request, chosen)) is not None:
-        reply.adopt(chosen.fields)
-        await reply.send_whole(content)
+        if (rest := reply.send_shared_nowait(chosen.fields, content)) is not None:
+            await rest
         return
     parts = None
     if 200 <= reply.status < 300 and request.is_selective:

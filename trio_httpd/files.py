@@ -17,7 +17,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -287,7 +287,7 @@ def open_file(path: str | os.PathLike[str]) -> OpenFile:
         HTTPError: 503 where descriptors or memory are lacking.
         OSError: it cannot be opened, or is no regular file.
     """
-    with _answered(_EXHAUSTED):
+    with want_answered():
         name = os.fsencode(path)
         fd = os.open(name, _FILE)
         with _closed_on_error(fd):
@@ -296,7 +296,7 @@ def open_file(path: str | os.PathLike[str]) -> OpenFile:
 
 def _open_folder(docroot: Docroot, names: Iterable[bytes]) -> OpenFolder:
     """Go down from the docroot, a name at a time."""
-    with _answered(_EXHAUSTED):
+    with want_answered():
         folder = OpenFolder(docroot, os.open(docroot.path, _FOLDER))
     with ExitStack() as closing, _answered(_STATUS_OF):
         closing.enter_context(folder)
@@ -343,6 +343,11 @@ def _regular(fd: int, path: bytes) -> OpenFile:
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", path)
     return OpenFile(fd, os.fsdecode(os.path.basename(path)), facts)  # noqa: PTH119
+
+
+def want_answered() -> AbstractContextManager[None]:
+    """Let a want of descriptors or memory be 503, which is nobody's fault."""
+    return _answered(_EXHAUSTED)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
 from .errors import HTTPError
 from .file_reply import content_at_once, send_representation
-from .files import FoundFile, OpenFolder, open_path
+from .files import FoundFile, OpenFolder, open_path, want_answered
 from .held_files import HeldFiles
 from .listing import send_listing
 from .published_file import PublishedFile
@@ -47,9 +47,10 @@ def serve_file(
     path = request.raw_path if path is None else path
     if not docroot.rules.looks_at_requests:
         published = held.find(docroot, path)
-        if published is not None and (chosen := _chosen(request, published)) is not None:
-            if (content := content_at_once(reply, request, chosen)) is not None:
-                return reply.send_shared_nowait(chosen.fields, content)
+        chosen = None if published is None else _chosen(request, published)
+        content = None if chosen is None else content_at_once(reply, request, chosen)
+        if chosen is not None and content is not None:
+            return reply.send_shared_nowait(chosen.fields, content)
     return _serve(reply, request, held, docroot, path)
 
 
@@ -60,34 +61,31 @@ async def _serve(
         if docroot.cors and _is_preflight(request):
             await _answer_preflight(reply, request, docroot)
             return
-        if docroot.rules.looks_at_requests:
-            _admit(reply, request, docroot)
-        if request.method not in _READING:
-            allowed = (*_READING, "OPTIONS") if docroot.cors else _READING
-            raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
+        _admit(reply, request, docroot)
         published = held.find(docroot, path)
         if published is not None:
-            published.hold()
-        else:
-            found = _look_up(request, held, docroot, path)
-            if not isinstance(found, FoundFile):
-                reply.adopt(Standing(docroot.rules.fields))
-                if found is None:
-                    await _add_slash(reply, request)
-                else:
-                    await _send_listing(reply, request, found, path)
-                return
-            published = PublishedFile(docroot, found)
-            held.keep(docroot, path, published)
-        with published:
-            chosen = _chosen(request, published)
-            if chosen is None:
-                raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
-            await send_representation(reply, request, chosen)
+            with published.hold():
+                await _send_file(reply, request, published)
+            return
+        found = _look_up(request, held, docroot, path)
+        if not isinstance(found, FoundFile):
+            await _answer_folder(reply, request, docroot, found, path)
+            return
+        with PublishedFile(docroot, found) as published:
+            if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
+                held.keep(docroot, path, published)
+            await _send_file(reply, request, published)
     except HTTPError as problem:
         if reply.out:
             raise
         await _answer_problem(reply, request, docroot, problem)
+
+
+async def _send_file(reply: Reply, request: Request, published: PublishedFile) -> None:
+    chosen = _chosen(request, published)
+    if chosen is None:
+        raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
+    await send_representation(reply, request, chosen)
 
 
 async def _answer_problem(
@@ -121,15 +119,20 @@ async def _answer_preflight(reply: Reply, request: Request, docroot: Docroot) ->
 
 
 def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
-    """Add the fields of CORS; let nobody in who may not.
+    """Add the fields of CORS; refuse who may not come in, or who wants to do more than read.
 
     Raises:
-        HTTPError: 401.
+        HTTPError: 401, 405.
     """
-    for name, value in _cors_fields(request, docroot):
-        reply.add_header(name, value)
-    if not docroot.rules.admits(request.headers.single("authorization")):
-        raise HTTPError(401, headers=[("WWW-Authenticate", docroot.rules.challenge)])
+    rules = docroot.rules
+    if rules.looks_at_requests:
+        for name, value in _cors_fields(request, docroot):
+            reply.add_header(name, value)
+        if not rules.admits(request.headers.single("authorization")):
+            raise HTTPError(401, headers=[("WWW-Authenticate", rules.challenge)])
+    if request.method not in _READING:
+        allowed = (*_READING, "OPTIONS") if docroot.cors else _READING
+        raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
 
 
 def _chosen(request: Request, published: PublishedFile) -> Representation | None:
@@ -173,9 +176,19 @@ def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | Open
         return open_path(docroot, path)
 
 
+async def _answer_folder(
+    reply: Reply, request: Request, docroot: Docroot, folder: OpenFolder | None, path: str
+) -> None:
+    reply.adopt(Standing(docroot.rules.fields))
+    if folder is None:
+        await _add_slash(reply, request)
+    else:
+        await _send_listing(reply, request, folder, path)
+
+
 async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
     mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
-    with folder:
+    with folder, want_answered():
         fd = folder.open_to_list()
         try:
             await send_listing(

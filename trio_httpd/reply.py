@@ -184,14 +184,13 @@ class Reply:
             self.adopt(shared)
         else:
             self._shared = shared
+        self._declared = len(content)
         return self.send_whole_nowait(content)
-
-    def has_length(self) -> bool:
-        """Whether a length was declared."""
-        return self._declared is not None
 
     def value_of(self, key: bytes) -> str | None:
         """Return the value of a field called ``key`` that was set, None where none was."""
+        if key == b"content-length":
+            return None if self._declared is None else str(self._declared)
         return next((v.decode("latin-1") for n, v in self.fields if n.lower() == key), None)
 
     def names(self, key: bytes) -> bool:
