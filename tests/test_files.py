@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import shutil
 import socket
 import stat
@@ -19,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.published import descriptors, until_the_clock_ticks
+from tests.published import descriptors, few_descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, HTTPError
 from trio_httpd._syntax.paths import FilePath, parse_path
 from trio_httpd.files import FoundFile, OpenFile, OpenFolder, open_file, open_path
@@ -293,19 +292,6 @@ def test_an_index_without_permission_is_403(forbidding: Path) -> None:
 def test_a_folder_need_not_be_listed_to_be_searched(forbidding: Path) -> None:
     with as_nobody():
         assert content(find(forbidding, "/search/file")) == b"x"
-
-
-@contextmanager
-def few_descriptors(more: int) -> Iterator[None]:
-    """Let only so many more files be opened."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.open("/", os.O_RDONLY)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free + more, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("more", [0, 1])
