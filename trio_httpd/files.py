@@ -187,7 +187,7 @@ class OpenFolder:
         fd = os.open(name, flags | self._flags, dir_fd=self.fd)
         with _closed_on_error(fd):
             self._require_inside(fd, (*self.names, name))
-            return _regular(fd, name)
+            return as_opened(fd, name)
 
     def open_to_list(self) -> int:
         """Return a descriptor of this folder that can be read; the caller closes it."""
@@ -292,7 +292,7 @@ def open_file(path: str | os.PathLike[str]) -> OpenFile:
         name = os.fsencode(path)
         fd = os.open(name, _FILE)
         with _closed_on_error(fd):
-            return _regular(fd, name)
+            return as_opened(fd, name)
 
 
 def _open_folder(docroot: Docroot, names: Iterable[bytes]) -> OpenFolder:
@@ -337,7 +337,12 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
     return FoundFile((*folder.names, name), file, tuple(sidecars))
 
 
-def _regular(fd: int, path: bytes) -> OpenFile:
+def as_opened(fd: int, path: bytes) -> OpenFile:
+    """Return the file that was opened as ``fd``, and is called so.
+
+    Raises:
+        OSError: it is no regular file.
+    """
     facts = os.fstat(fd)
     if stat.S_ISDIR(facts.st_mode):
         raise IsADirectoryError(errno.EISDIR, "a folder", path)
