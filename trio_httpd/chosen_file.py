@@ -45,8 +45,8 @@ async def send_file(
         stop = source.size if count is None else min(offset + count, source.size)
         size = max(0, stop - offset)
         if reply.fixed or _is_described(reply) or request.method not in ("GET", "HEAD"):
-            if not (reply.fixed or reply.value_of(b"content-length")):
-                reply.declare_length(size)
+            if not reply.fixed and reply.declared is None:
+                reply.declared = size
             chosen = Representation(source, offset, size, _UNKNOWN, "", Standing([]))
             await send_part(reply, request, chosen, ByteRange(0, size))
         else:
@@ -56,8 +56,8 @@ async def send_file(
 
 def _is_described(reply: Reply) -> bool:
     """Whether the handler has said how the response shall be: it may be a part, say."""
-    said = (reply.value_of(key) for key in (b"content-length", b"content-range"))
-    return reply.status != 200 or any(said)
+    has_length = reply.declared is not None
+    return reply.status != 200 or has_length or reply.names(b"content-range")
 
 
 def _described(

@@ -7,11 +7,18 @@ and asks `Pusher.is_fast_enough`.
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable
 
+import trio
+
+from ..lane import UnsentFile
 from .abilities import FileTaking, PromptStream
 from .deadlines import DeadlineQueue, Expirable
 from .progress import Uptake
+
+_WINDOW = 256 * 1024
 
 
 class Pusher:
@@ -37,7 +44,7 @@ class Pusher:
 
     @property
     def takes_files(self) -> bool:
-        """Whether `push_file` may be called."""
+        """Whether files may be pushed."""
         return self._files is not None
 
     def is_fast_enough(self) -> bool:
@@ -49,17 +56,39 @@ class Pusher:
         view = memoryview(data)
         await self._push(len(view), lambda done: self._stream.send_nowait(view[done:]))
 
-    async def push_file(self, prefix: bytes, fd: int, offset: int, count: int) -> None:
-        """Send ``prefix`` and a part of a file as there is room; see `FileTaking`."""
-        files = self._files
+    def push_file_nowait(self, file: UnsentFile) -> UnsentFile | None:
+        """Send what there is room for of a part of a file; return the rest."""
+        files, (prefix, fd, offset, count) = self._files, file
         assert files is not None
         if prefix and (sent := files.send_more_nowait(prefix)) < len(prefix):
-            await self.push(memoryview(prefix)[sent:])
-        if (sent := files.send_file_nowait(fd, offset, count)) < count:
-            start, rest = offset + sent, count - sent
+            return file._replace(prefix=memoryview(prefix)[sent:])
+        try:
+            sent = files.send_file_nowait(fd, offset, count)
+        except io.UnsupportedOperation:
+            sent = 0
+        return UnsentFile(b"", fd, offset + sent, count - sent) if sent < count else None
+
+    async def push_file(self, file: UnsentFile) -> None:
+        """Send a part of a file as there is room."""
+        files, (prefix, fd, offset, count) = self._files, file
+        assert files is not None
+        await self.push(prefix)
+        try:
             await self._push(
-                rest, lambda done: files.send_file_nowait(fd, start + done, rest - done)
+                count, lambda done: files.send_file_nowait(fd, offset + done, count - done)
             )
+        except io.UnsupportedOperation:  # Of its first part, as files do not change their kind.
+            await self._push_read(fd, offset, offset + count)
+
+    async def _push_read(self, fd: int, start: int, stop: int) -> None:
+        """Send what the system does not send by itself, a window at a time."""
+        while start < stop:
+            size = min(stop - start, _WINDOW)
+            data = await trio.to_thread.run_sync(os.pread, fd, size, start)
+            if not data:
+                raise EOFError(f"which became shorter: it ends before byte {start}")
+            await self.push(data)
+            start += len(data)
 
     async def _push(self, size: int, send_from: Callable[[int], int]) -> None:
         """Send ``size`` bytes; ``send_from`` sends what there is room for from there on."""

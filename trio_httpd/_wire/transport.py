@@ -15,7 +15,6 @@ Laws:
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from collections.abc import Awaitable, Iterator
 
@@ -24,6 +23,7 @@ import trio
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
 from ..fairness import A_TURN, Fairness
+from ..lane import Unsent, UnsentFile
 from ..sockets import reset_on_close
 from .abilities import Abortable, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
@@ -97,7 +97,7 @@ class Transport:
         if self._prompt is not None:
             self._pusher = Pusher(self._prompt, self, deadlines.send, progress)
         self.takes_files = self._pusher is not None and self._pusher.takes_files
-        """Whether `send_file` may be called."""
+        """Whether `send_file_nowait` may be called."""
         self._ahead = b""  # What has arrived and was not taken yet.
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
@@ -187,19 +187,37 @@ class Transport:
             raise PeerGone from problem
         return b"" if sent == len(data) else memoryview(data)[sent:]
 
-    async def send_rest(self, rest: bytes | memoryview) -> None:
+    async def send_rest(self, rest: Unsent) -> None:
         """Send ``rest``; the peer must take `Limits.progress` of it in each period.
 
         Raises:
             PeerGone: the transport is broken, or the peer took too little and the
                 transport has been reset.
+            EOFError, OSError: a file ends before, or cannot be read.
         """
         await self.settle()
         if self._pusher is None:
+            assert not isinstance(rest, UnsentFile)
             await self._send_in_pieces(rest)
             return
         with self._sending():
-            await self._pusher.push(rest)
+            if isinstance(rest, UnsentFile):
+                await self._pusher.push_file(rest)
+            else:
+                await self._pusher.push(rest)
+
+    def send_file_nowait(self, file: UnsentFile) -> UnsentFile | None:
+        """Send what goes out at once, where `takes_files`; return the rest, for `send_rest`.
+
+        Raises as that does.
+        """
+        if self._posted:
+            self.flush_post()
+        if self._overflow is not None:
+            return file
+        assert self._pusher is not None
+        with self._sending():
+            return self._pusher.push_file_nowait(file)
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:
@@ -211,24 +229,7 @@ class Transport:
             yield
         except _GONE as problem:
             raise PeerGone from problem
-        except io.UnsupportedOperation:
-            self.broken = self.ended
-            raise
         self.broken = self.ended
-
-    async def send_file(self, prefix: bytes, fd: int, offset: int, count: int) -> None:
-        """Send ``prefix`` and a part of a file, where `takes_files`; as `send`.
-
-        Raises:
-            PeerGone: as `send_rest`.
-            EOFError: the file ends before; the transport is broken.
-            io.UnsupportedOperation: this file is to be read instead; ``prefix`` is out.
-            OSError: the file cannot be read; the transport is broken.
-        """
-        await self.settle()
-        assert self._pusher is not None
-        with self._sending():
-            await self._pusher.push_file(prefix, fd, offset, count)
 
     def post(self, data: bytes) -> bytes | memoryview:
         """Send ``data`` at the end of this turn, or now where that is not to be.
