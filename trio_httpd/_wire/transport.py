@@ -195,7 +195,11 @@ class Transport:
                 transport has been reset.
             EOFError, OSError: a file ends before, or cannot be read.
         """
-        await self.settle()
+        try:
+            await self.settle()
+        except trio.Cancelled:
+            self.broken = True  # The rest counts as sent.
+            raise
         if self._pusher is None:
             assert not isinstance(rest, UnsentFile)
             await self._send_in_pieces(rest)
