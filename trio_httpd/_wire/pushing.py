@@ -1,4 +1,4 @@
-"""Pushing: what a stream has no room for, sent as the peer takes it, in its time.
+"""Pushing: what has no room in a stream at once, sent as the peer takes it, in its time.
 
 Bytes or a part of a file go in; they leave as there is room. In each `Timeouts.send` the
 peer has to take `Limits.progress`: whoever owns the pusher is told by its deadline queue,
@@ -19,6 +19,8 @@ from .deadlines import DeadlineQueue, Expirable
 from .progress import Uptake
 
 _WINDOW = 256 * 1024
+_LARGEST_PIECE = 64 * 1024
+_SMALLEST_PIECE = 1024
 
 
 class Pusher:
@@ -103,5 +105,37 @@ class Pusher:
                 uptake.give(sent)
                 done += sent
             uptake.count(stream.untaken())
+        finally:
+            self._queue.leave(self._owner)
+
+
+class PiecePusher:
+    """Sends on one stream that tells nothing but that a piece has been taken whole.
+
+    So a piece is as small as the progress that is asked of the peer: a larger one might not
+    be taken in time by one who is slow, but fast enough.
+    """
+
+    __slots__ = ("_owner", "_queue", "_size", "_stream")
+
+    def __init__(
+        self, stream: trio.abc.SendStream, owner: Expirable, queue: DeadlineQueue, progress: int
+    ) -> None:
+        self._stream = stream
+        self._owner = owner
+        self._queue = queue
+        self._size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, progress))
+
+    def is_fast_enough(self) -> bool:
+        """Return False: the period in which a piece had to be taken is over."""
+        return False
+
+    async def push(self, data: bytes | memoryview) -> None:
+        """Send ``data``."""
+        view = memoryview(data)
+        try:
+            for start in range(0, len(view), self._size):
+                self._queue.enter(self._owner)
+                await self._stream.send_all(view[start : start + self._size])
         finally:
             self._queue.leave(self._owner)

@@ -28,12 +28,11 @@ from ..sockets import reset_on_close
 from .abilities import Abortable, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING
-from .pushing import Pusher
+from .pushing import PiecePusher, Pusher
 
 logger = logging.getLogger("trio_httpd.connection")
 
 _LARGEST_PIECE = 64 * 1024
-_SMALLEST_PIECE = 1024
 _LARGEST_POST = 16 * 1024
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -54,9 +53,9 @@ class Transport:
 
     __slots__ = (
         "_ahead",
+        "_files",
         "_overflow",
         "_posted",
-        "_progress",
         "_prompt",
         "_pusher",
         "_spawn",
@@ -87,16 +86,19 @@ class Transport:
         """The far end, None where unknown; kept, as a socket forgets it when reset."""
         self.deadlines = deadlines
         self._spawn = spawn
-        self._progress = progress
         self._prompt = as_prompt(stream)
         if isinstance(stream, Watchable):
             stream.wait_with(deadlines.readiness)
         self.prompt = self._prompt is not None
         """Whether `send_nowait` sends anything, and may be called by anybody."""
-        self._pusher: Pusher | None = None
-        if self._prompt is not None:
-            self._pusher = Pusher(self._prompt, self, deadlines.send, progress)
-        self.takes_files = self._pusher is not None and self._pusher.takes_files
+        self._pusher: Pusher | PiecePusher
+        self._files: Pusher | None = None
+        if self._prompt is None:
+            self._pusher = PiecePusher(stream, self, deadlines.send, progress)
+        else:
+            self._pusher = pusher = Pusher(self._prompt, self, deadlines.send, progress)
+            self._files = pusher if pusher.takes_files else None
+        self.takes_files = self._files is not None
         """Whether `send_file_nowait` may be called."""
         self._ahead = b""  # What has arrived and was not taken yet.
         self._posted = b""  # What is in the outbox.
@@ -200,13 +202,10 @@ class Transport:
         except trio.Cancelled:
             self.broken = True  # The rest counts as sent.
             raise
-        if self._pusher is None:
-            assert not isinstance(rest, UnsentFile)
-            await self._send_in_pieces(rest)
-            return
         with self._sending():
             if isinstance(rest, UnsentFile):
-                await self._pusher.push_file(rest)
+                assert self._files is not None
+                await self._files.push_file(rest)
             else:
                 await self._pusher.push(rest)
 
@@ -219,9 +218,9 @@ class Transport:
             self.flush_post()
         if self._overflow is not None:
             return file
-        assert self._pusher is not None
+        assert self._files is not None
         with self._sending():
-            return self._pusher.push_file_nowait(file)
+            return self._files.push_file_nowait(file)
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:
@@ -272,7 +271,6 @@ class Transport:
 
     async def _send_overflow(self, rest: memoryview, gone: trio.Event) -> None:
         """Send what there was no room for at the end of a turn."""
-        assert self._pusher is not None
         try:
             await self._pusher.push(rest)
         except _GONE:
@@ -290,18 +288,6 @@ class Transport:
         if self._overflow is not None:
             await self._overflow.wait()
 
-    async def _send_in_pieces(self, data: bytes | memoryview) -> None:
-        """Send ``data`` where all that can be seen is when a piece has been taken."""
-        queue = self.deadlines.send
-        # So a piece is as small as the progress that is asked of the peer.
-        size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, self._progress))
-        try:
-            for start in range(0, len(data), size):
-                queue.enter(self)
-                await self.send_all(memoryview(data)[start : start + size])
-        finally:
-            queue.leave(self)
-
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send ``data`` without a deadline, however long it takes.
 
@@ -317,7 +303,7 @@ class Transport:
             self.expired = phase
             self.fairness.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
-        elif self._pusher is not None and self._pusher.is_fast_enough():
+        elif self._pusher.is_fast_enough():
             phase.enter(self)
         else:
             self.expired = phase
