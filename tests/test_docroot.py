@@ -92,3 +92,10 @@ async def test_a_docroot_is_a_handler(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     async with connect(Docroot(tmp_path)) as client:
         assert (await client.get("/a")).text() == "x"
+
+
+def test_cache_rules_may_be_a_mapping(tmp_path: Path) -> None:
+    rules = {"*.css": "max-age=60", "**": "no-cache"}
+    assert Docroot(tmp_path, cache_control=rules) == Docroot(
+        tmp_path, cache_control=tuple(rules.items())
+    )

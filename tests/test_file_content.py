@@ -1,23 +1,47 @@
+"""Bytes of a file: at once where they are in memory, else by a thread."""
+
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trio_httpd.file_content import WINDOW, read_cached, read_window
+from trio_httpd.file_content import (
+    WINDOW,
+    FileObject,
+    descriptor_of,
+    make_ready,
+    read_at_once,
+    read_cached,
+    read_window,
+)
+from trio_httpd.files import OpenFile, open_file
 
 
 @pytest.fixture
-def fd(tmp_path: Path) -> Iterator[int]:
-    """Give the descriptor of a file with ten bytes, in memory as it was just written."""
+def ten(tmp_path: Path) -> Iterator[OpenFile]:
+    """Give a file with ten bytes, in memory as it was just written."""
     (tmp_path / "ten").write_text("0123456789")
-    fd = os.open(tmp_path / "ten", os.O_RDONLY)
-    yield fd
-    os.close(fd)
+    with open_file(tmp_path / "ten") as file:
+        yield file
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[OpenFile]:
+    """Give a file of a window and a byte."""
+    (tmp_path / "large").write_bytes(b"x" * (WINDOW + 1))
+    with open_file(tmp_path / "large") as file:
+        yield file
 
 
 def take_all_threads() -> trio.CapacityLimiter:
@@ -28,58 +52,163 @@ def take_all_threads() -> trio.CapacityLimiter:
     return limiter
 
 
+async def wants_a_thread(work: Callable[[], Awaitable[object]]) -> bool:
+    """Do ``work``; return whether it had to wait for a thread."""
+    limiter = take_all_threads()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work)
+        await wait_all_tasks_blocked()
+        waited = limiter.statistics().tasks_waiting
+        limiter.release()
+    return bool(waited)
+
+
+def never_at_once(fd: int, buffer: bytearray, offset: int) -> int:
+    raise BlockingIOError
+
+
+def nothing_at_once(fd: int, buffer: bytearray, offset: int) -> int:
+    return 0
+
+
+# Windows.
+
+
 async def test_what_is_in_memory_is_read_without_a_thread(
-    fd: int, autojump_clock: MockClock
+    ten: OpenFile, autojump_clock: MockClock
 ) -> None:
     take_all_threads()
     with trio.fail_after(1):
-        assert await read_window(fd, 4, 3) == b"3456"
-        assert await read_window(fd, 100, 8) == b"89"
+        assert await read_window(ten, 3, 4) == b"3456"
+        assert await read_window(ten, 8, 100) == b"89"
 
 
-async def test_no_more_than_a_window_is_read_at_once(tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"x" * (WINDOW + 1))
-    fd = os.open(tmp_path / "large", os.O_RDONLY)
-    try:
-        assert len(await read_window(fd, WINDOW + 1, 0)) == WINDOW
-    finally:
-        os.close(fd)
+async def test_no_more_than_a_window_is_read_at_once(large: OpenFile) -> None:
+    assert len(await read_window(large, 0, WINDOW + 1)) == WINDOW
+    assert len(await read_window(FileObject(io.BytesIO(b"x" * WINDOW * 2)), 0, WINDOW + 1)) == (
+        WINDOW
+    )
 
 
-@pytest.mark.parametrize("problem", [BlockingIOError, None])
+@pytest.mark.parametrize("at_once", [never_at_once, nothing_at_once])
 async def test_what_is_not_in_memory_is_read_in_a_thread(
-    fd: int, problem: type[Exception] | None
+    ten: OpenFile, at_once: Callable[[int, bytearray, int], int]
 ) -> None:
-    def nothing_at_once(fd: int, buffer: bytearray, offset: int) -> int:
-        if problem is not None:
-            raise problem
-        return 0
-
     async def read() -> None:
-        seen.append(await read_window(fd, 4, 3, at_once=nothing_at_once))
+        seen.append(await read_window(ten, 3, 4, at_once=at_once))
 
     seen: list[bytes] = []
-    limiter = take_all_threads()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(read)
-        await wait_all_tasks_blocked()
-        assert limiter.statistics().tasks_waiting == 1
-        limiter.release()
+    assert await wants_a_thread(read)
     assert seen == [b"3456"]
 
 
-async def test_behind_the_end_there_is_nothing_to_read(fd: int) -> None:
+@pytest.mark.parametrize("at_once", [read_cached, never_at_once])
+async def test_behind_the_end_there_is_nothing_to_read(
+    ten: OpenFile, at_once: Callable[[int, bytearray, int], int]
+) -> None:
     with pytest.raises(EOFError, match="ends before byte 10"):
-        await read_window(fd, 4, 10)
+        await read_window(ten, 10, 4, at_once=at_once)
 
 
-def test_where_the_system_does_not_know_what_is_in_memory_all_is_read_at_once(fd: int) -> None:
+def test_where_the_system_does_not_know_what_is_in_memory_all_is_read_at_once(
+    ten: OpenFile,
+) -> None:
     target = bytearray(4)
     unknown_flag = 1 << 30
-    assert read_cached(fd, target, 3, unknown_flag) == 4
+    assert read_cached(ten.fd, target, 3, unknown_flag) == 4
     assert target == b"3456"
 
 
 def test_a_fault_of_the_disk_stays_one() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         read_cached(-1, bytearray(4), 0)
+
+
+# All of it at once.
+
+
+def test_few_bytes_are_read_at_once_if_all_are_there(ten: OpenFile) -> None:
+    assert read_at_once(ten.fd, 4, 3) == b"3456"
+    assert read_at_once(ten.fd, 0, 10) == b""
+    assert read_at_once(ten.fd, 4, 8) is None
+    assert read_at_once(ten.fd, 4, 3, at_once=never_at_once) is None
+
+
+# Windows that nobody reads.
+
+
+async def test_a_window_that_is_in_memory_is_ready(large: OpenFile) -> None:
+    async def work() -> None:
+        await make_ready(large.fd, 1, WINDOW)
+
+    assert not await wants_a_thread(work)
+
+
+@pytest.mark.parametrize("missing", [1, WINDOW])
+async def test_a_window_that_is_not_is_read_through_in_a_thread(
+    large: OpenFile, missing: int
+) -> None:
+    def at_once(fd: int, buffer: bytearray, offset: int) -> int:
+        if offset == missing:
+            raise BlockingIOError
+        return read_cached(fd, buffer, offset)
+
+    async def work() -> None:
+        await make_ready(large.fd, 1, WINDOW, at_once=at_once)
+
+    assert await wants_a_thread(work)
+
+
+async def test_a_window_beyond_the_end_is_read_to_the_end(large: OpenFile) -> None:
+    await make_ready(large.fd, 0, WINDOW * 9, at_once=never_at_once)
+
+
+# File objects.
+
+
+async def test_a_file_object_is_read_where_it_is_asked(autojump_clock: MockClock) -> None:
+    take_all_threads()
+    source = FileObject(io.BytesIO(b"0123456789"))
+    assert (source.size, source.name) == (10, "BytesIO")
+    assert await read_window(source, 7, 9) == b"789"
+    assert await read_window(source, 3, 4) == b"3456"
+    with pytest.raises(EOFError, match="ends before byte 10"):
+        await read_window(source, 10, 1)
+
+
+async def test_what_may_lie_on_a_disk_is_read_in_a_thread() -> None:
+    with tempfile.SpooledTemporaryFile() as file:
+        file.write(b"0123456789")
+        source = FileObject(cast("BinaryIO", file))
+
+        async def work() -> None:
+            seen.append(await read_window(source, 3, 4))
+
+        seen: list[bytes] = []
+        assert await wants_a_thread(work)
+    assert seen == [b"3456"]
+
+
+def test_only_a_file_of_the_system_is_its_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    with path.open("rb") as buffered, path.open("rb", buffering=0) as raw, path.open("r+b") as both:
+        for file in (buffered, raw, both):
+            assert descriptor_of(file) == file.fileno()
+    with tempfile.NamedTemporaryFile() as named:
+        assert descriptor_of(named) == named.fileno()
+    assert descriptor_of(io.BytesIO()) is None
+
+
+def test_a_file_that_is_decompressed_is_not_its_descriptor(tmp_path: Path) -> None:
+    kinds: list[tuple[Callable[[bytes], bytes], Callable[[Path], Any]]] = [
+        (gzip.compress, gzip.open),
+        (bz2.compress, bz2.open),
+        (lzma.compress, lzma.open),
+    ]
+    for compress, open_packed in kinds:
+        (tmp_path / "file").write_bytes(compress(b"content"))
+        with open_packed(tmp_path / "file") as file:
+            assert os.fstat(file.fileno()).st_size != 7
+            assert descriptor_of(file) is None
+            assert FileObject(cast("BinaryIO", file)).size == 7

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import resource
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,10 +14,12 @@ import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trio_httpd import Connection, Docroot, Handler, HTTPError, Limits, Server
+from tests.published import descriptors, few_descriptors
+from trio_httpd import Connection, Docroot, Handler, HTTPError, Server
 from trio_httpd.file_content import WINDOW
+from trio_httpd.held_files import SECONDS
 from trio_httpd.testing import Client, ClientResponse, connect
 
 OLD = 784111777
@@ -54,10 +55,6 @@ async def client(folder: Path) -> AsyncIterator[Client]:
         yield client
 
 
-def descriptors() -> list[Path]:
-    return sorted(Path("/dev/fd").iterdir())
-
-
 def fields_of(response: ClientResponse) -> list[tuple[str, str]]:
     return [(name, value) for name, value in response.headers.items() if name != "date"]
 
@@ -80,8 +77,9 @@ async def test_a_file_has_type_length_tag_and_date(folder: Path) -> None:
     assert (
         await heard_from(Docroot(folder), "GET /a%20b.txt")
         == (
-            f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nLast-Modified: {DATE}\r\n"
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello"
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            f"ETag: {tag}\r\nLast-Modified: {DATE}\r\nAccept-Ranges: bytes\r\n"
+            "Content-Length: 5\r\n\r\nhello"
         ).encode()
     )
 
@@ -195,19 +193,20 @@ async def test_want_of_descriptors_is_503_without_a_line_in_the_log(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "trio_httpd.connection")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with connect(Docroot(folder)) as client:
-        assert (await client.get("/")).status == 200
-        free = os.open("/", os.O_RDONLY)
-        os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
-        try:
-            response = await client.get("/")
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert response.status == 503
+        assert (await client.get("/nothing")).status == 404
+        with few_descriptors(1):
+            assert (await client.get("/")).status == 503
         assert (await client.get("/")).status == 200
     assert caplog.records == []
+
+
+async def test_what_is_held_is_given_up_for_want_of_descriptors(folder: Path) -> None:
+    async with connect(Docroot(folder)) as client:
+        for target in ("/", "/a%20b.txt"):
+            assert (await client.get(target)).status == 200
+        with few_descriptors(0):
+            assert (await client.get("/empty")).status == 200
 
 
 # Redirections.
@@ -414,101 +413,6 @@ async def test_a_refusal_can_be_caught(folder: Path) -> None:
         assert (await client.get("/")).text() == "top"
 
 
-# Part of a file.
-
-
-async def sent(
-    file: Path, method: str = "GET", *, offset: int = 0, count: int | None = None
-) -> ClientResponse:
-    async def handler(conn: Connection) -> None:
-        await conn.send_file(file, offset=offset, count=count)
-
-    async with connect(handler) as client:
-        return await client.request(method, "/")
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, b"hello"),
-        ({"offset": 1}, b"ello"),
-        ({"count": 2}, b"he"),
-        ({"offset": 3, "count": 1}, b"l"),
-        ({"offset": 3, "count": 99}, b"lo"),
-        ({"offset": 5}, b""),
-        ({"offset": 6, "count": 1}, b""),
-        ({"count": 0}, b""),
-    ],
-)
-async def test_bytes_of_a_file_are_content(
-    folder: Path, options: dict[str, int], expected: bytes
-) -> None:
-    response = await sent(folder / "a b.txt", "GET", **options)
-    assert response.body == expected
-    assert response.headers["Content-Length"] == str(len(expected))
-    assert not {"Content-Type", "ETag", "Last-Modified"} & set(response.headers)
-    head = await sent(folder / "a b.txt", "HEAD", **options)
-    assert head.headers["Content-Length"] == str(len(expected))
-
-
-async def test_a_large_part_of_a_file_comes_whole(folder: Path) -> None:
-    response = await sent(folder / "big.bin", offset=7, count=len(BIG) - 9)
-    assert response.body == BIG[7:-2]
-
-
-@pytest.mark.parametrize("options", [{"offset": -1}, {"count": -1}])
-async def test_no_part_is_negative(folder: Path, options: dict[str, int]) -> None:
-    async def handler(conn: Connection) -> str:
-        with pytest.raises(ValueError, match="not a part"):
-            await conn.send_file(folder / "a b.txt", **options)
-        return "no"
-
-    async with connect(handler) as client:
-        assert (await client.get("/")).text() == "no"
-
-
-async def test_a_file_can_follow_other_content(folder: Path) -> None:
-    async def handler(conn: Connection) -> None:
-        await conn.send("<")
-        await conn.send_file(folder / "a b.txt")
-        await conn.send_file(folder / "a b.txt", offset=4)
-        await conn.send(">")
-
-    async with connect(handler, limits=Limits(send_chunk=2)) as client:
-        response = await client.get("/")
-    assert response.body == b"<helloo>"
-    assert response.headers["Transfer-Encoding"] == "chunked"
-
-
-async def test_a_declared_length_stands(folder: Path) -> None:
-    async def handler(conn: Connection) -> None:
-        conn.add_header("Content-Length", "6")
-        await conn.send_file(folder / "a b.txt")
-        await conn.send("!")
-
-    async with connect(handler) as client:
-        response = await client.get("/")
-    assert (response.body, response.headers["Content-Length"]) == (b"hello!", "6")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("nothing", FileNotFoundError), ("docs", IsADirectoryError), ("pipe", OSError)],
-)
-async def test_a_file_that_cannot_be_sent_is_a_fault_of_the_handler(
-    folder: Path, name: str, kind: type[OSError]
-) -> None:
-    os.mkfifo(folder / "pipe")
-
-    async def handler(conn: Connection) -> str:
-        with pytest.raises(kind):
-            await conn.send_file(folder / name)
-        return "no"
-
-    async with connect(handler) as client:
-        assert (await client.get("/")).text() == "no"
-
-
 # Endings.
 
 
@@ -548,11 +452,13 @@ async def test_each_descriptor_is_closed_whatever_the_end(
     folder: Path, autojump_clock: MockClock
 ) -> None:
     async with connect(Docroot(folder), window=65536) as client:
-        await client.get("/")
+        await client.get("/nothing")
         before = descriptors()
         for target in ("/", "/docs", "/docs/", "/nothing", "/out", "/big.bin"):
             await client.get(target)
             await client.request("HEAD", target)
+        await trio.sleep(SECONDS)
+        await wait_all_tasks_blocked()
         assert descriptors() == before
         raw = client.open()
         await raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -565,7 +471,8 @@ async def test_each_descriptor_is_closed_whatever_the_end(
         await raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
         await raw.hear()
         client.server.close()
-        await trio.sleep(1)
+        await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
         assert descriptors() == before
 
 

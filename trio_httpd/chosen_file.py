@@ -6,7 +6,6 @@ or, where the handler has said how the response shall be, just the bytes.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from ._syntax.disposition import format_disposition
 from ._syntax.ranges import ByteRange
 from .file_content import FileObject, descriptor_of
 from .file_reply import send_part, send_representation
-from .files import OpenFile, open_file
+from .files import OpenFile, as_opened, open_file
 from .media_types import media_type
 from .reply import Reply
 from .representation import Representation, validator_fields
@@ -46,8 +45,8 @@ async def send_file(
         stop = source.size if count is None else min(offset + count, source.size)
         size = max(0, stop - offset)
         if reply.fixed or _is_described(reply) or request.method not in ("GET", "HEAD"):
-            if not (reply.fixed or reply.value_of(b"content-length")):
-                reply.declare_length(size)
+            if not reply.fixed and reply.declared is None:
+                reply.declared = size
             chosen = Representation(source, offset, size, _UNKNOWN, "", Standing([]))
             await send_part(reply, request, chosen, ByteRange(0, size))
         else:
@@ -57,8 +56,8 @@ async def send_file(
 
 def _is_described(reply: Reply) -> bool:
     """Whether the handler has said how the response shall be: it may be a part, say."""
-    said = (reply.value_of(key) for key in (b"content-length", b"content-range"))
-    return reply.status != 200 or any(said)
+    has_length = reply.declared is not None
+    return reply.status != 200 or has_length or reply.names(b"content-range")
 
 
 def _described(
@@ -66,7 +65,7 @@ def _described(
 ) -> Representation:
     """Return a part with what is to be said of it, where the handler has not."""
     validators = _validators(reply, source, part)
-    name = os.path.basename(source.name) if filename is None else filename  # noqa: PTH119
+    name = source.name if filename is None else filename
     typed = reply.value_of(b"content-type") or media_type(name)
     fields: Fields = [
         (b"Content-Type", typed.encode("latin-1")),
@@ -103,11 +102,12 @@ def _opened(file: ChosenFile) -> Iterator[OpenFile | FileObject]:
             yield opened
         return
     inner = getattr(file, "wrapped", file)  # Of trio's asynchronous files.
-    if isinstance(inner, io.TextIOBase):
+    if isinstance(inner.read(0), str):
         raise TypeError(f"a file open for text has no bytes to send: {file!r}")
     inner.flush()  # What was written to a temporary file, say.
     fd = descriptor_of(inner)
     if fd is None:
         yield FileObject(cast("BinaryIO", inner))
     else:
-        yield OpenFile(fd, str(getattr(inner, "name", "")), os.fstat(fd))
+        name = getattr(inner, "name", b"")
+        yield as_opened(fd, os.fsencode(name) if isinstance(name, str | bytes) else b"")

@@ -54,7 +54,8 @@ class Docroot:
             only ``.well-known`` at the top is (RFC 8615).
         hide: patterns of what is not published, with all that is below it; who asks is
             told 404.
-        cache_control: the value of ``Cache-Control``, or (pattern, value) pairs.
+        cache_control: the value of ``Cache-Control``; or values by pattern, as a mapping or
+            as (pattern, value) pairs.
         spa: whether the index of the docroot answers, with 200, where there is no such
             file: for applications that route in the browser. Names with an extension, of
             scripts and pictures, stay 404.
@@ -83,7 +84,7 @@ class Docroot:
     follow_symlinks: bool | Literal["anywhere"] = False
     hidden: bool = False
     hide: tuple[str, ...] = ()
-    cache_control: str | tuple[tuple[str, str], ...] = ()
+    cache_control: str | HeaderItems = ()
     spa: bool = False
     error_pages: Mapping[int, str] = field(default_factory=dict, hash=False)
     headers: HeaderItems = field(default=(), hash=False)
@@ -99,6 +100,9 @@ class Docroot:
         if "\0" in path:
             raise ValueError(f"path: not one of a folder: {path!r}")
         headers = pairs_in("headers", self.headers)
+        cache_control = self.cache_control
+        if not isinstance(cache_control, str):
+            cache_control = pairs_in("cache_control", cache_control)
         rules = FolderRules(
             index=self.index,
             listing=self.listing,
@@ -106,7 +110,7 @@ class Docroot:
             follow_symlinks=self.follow_symlinks,
             hidden=self.hidden,
             hide=self.hide,
-            cache_control=self.cache_control,
+            cache_control=cache_control,
             spa=self.spa,
             error_pages=self.error_pages,
             headers=headers,
@@ -119,6 +123,7 @@ class Docroot:
         auth = None if self.auth is None else MappingProxyType(dict(self.auth))
         object.__setattr__(self, "path", Path(path))
         object.__setattr__(self, "headers", headers)
+        object.__setattr__(self, "cache_control", cache_control)
         object.__setattr__(self, "error_pages", MappingProxyType(dict(self.error_pages)))
         object.__setattr__(self, "auth", auth)
         object.__setattr__(self, "rules", rules)

@@ -186,13 +186,13 @@ class OpenFolder:
         flags = _FOLDER if stat.S_ISDIR(mode) else _FILE
         fd = os.open(name, flags | self._flags, dir_fd=self.fd)
         with _closed_on_error(fd):
-            self._require_inside(fd)
-            return _regular(fd, name)
+            self._require_inside(fd, (*self.names, name))
+            return as_opened(fd, name)
 
     def open_to_list(self) -> int:
         """Return a descriptor of this folder that can be read; the caller closes it."""
-        self._require_inside(self.fd)
         with _answered(_STATUS_OF):
+            self._require_inside(self.fd, self.names)
             return os.open(b".", _LISTED, dir_fd=self.fd)
 
     def facts_of(self, name: bytes) -> os.stat_result | None:
@@ -212,18 +212,19 @@ class OpenFolder:
             case True:
                 fd = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=self.fd)
                 try:
-                    self._require_inside(fd)
+                    self._require_inside(fd, (*self.names, name))
                     return os.fstat(fd)
                 finally:
                     os.close(fd)
             case _:
                 return None
 
-    def _require_inside(self, fd: int) -> None:
-        """Raise `OSError` if what was opened lies outside, or where nothing is published.
+    def _require_inside(self, fd: int, names: tuple[bytes, ...]) -> None:
+        """Raise `OSError` if links led outside, or to where nothing is published.
 
         The system tells where an open file lies. (Linux does; elsewhere this fails, and no
-        link is followed.)
+        link is followed.) What lies at ``names``, as it was asked for, need not be published:
+        a page for an error, or a compressed form.
         """
         if self._docroot.follow_symlinks is not True:
             return
@@ -232,7 +233,7 @@ class OpenFolder:
             for each in (self._root, fd)
         )
         inside = path.removeprefix(root.rstrip(b"/") + b"/")
-        if path == root:
+        if path == root or inside == b"/".join(names):
             return
         if inside == path or not self._docroot.rules.publishes(tuple(inside.split(b"/"))):
             raise OSError(errno.ELOOP, "a link to what is not published", path)
@@ -291,7 +292,7 @@ def open_file(path: str | os.PathLike[str]) -> OpenFile:
         name = os.fsencode(path)
         fd = os.open(name, _FILE)
         with _closed_on_error(fd):
-            return _regular(fd, name)
+            return as_opened(fd, name)
 
 
 def _open_folder(docroot: Docroot, names: Iterable[bytes]) -> OpenFolder:
@@ -336,7 +337,12 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
     return FoundFile((*folder.names, name), file, tuple(sidecars))
 
 
-def _regular(fd: int, path: bytes) -> OpenFile:
+def as_opened(fd: int, path: bytes) -> OpenFile:
+    """Return the file that was opened as ``fd``, and is called so.
+
+    Raises:
+        OSError: it is no regular file.
+    """
     facts = os.fstat(fd)
     if stat.S_ISDIR(facts.st_mode):
         raise IsADirectoryError(errno.EISDIR, "a folder", path)

@@ -39,7 +39,7 @@ class FolderOptions(TypedDict):
     follow_symlinks: bool | Literal["anywhere"]
     hidden: bool
     hide: tuple[str, ...]
-    cache_control: str | tuple[tuple[str, str], ...]
+    cache_control: str | Pairs
     spa: bool
     error_pages: Mapping[int, str]
     headers: Pairs
@@ -204,21 +204,11 @@ def _read_download(download: bool | tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def _read_cache_control(
-    option: str | tuple[tuple[str, str], ...],
+    option: str | Pairs,
 ) -> list[tuple[re.Pattern[str], tuple[bytes, bytes]]]:
     rules = (("**", option),) if isinstance(option, str) else option
-    _check_rules(rules)
     with naming("cache_control"):
         return [(compile_patterns([pattern]), _read_directives(value)) for pattern, value in rules]
-
-
-def _check_rules(rules: object) -> None:
-    if not isinstance(rules, tuple):
-        raise TypeError(f"cache_control: a text, or a tuple of pairs, not {rules!r}")
-    for rule in rules:
-        require_texts("cache_control", rule, "pattern and value")
-        if len(rule) != 2:
-            raise TypeError(f"cache_control: a tuple of pattern and value, not {rule!r}")
 
 
 def _read_directives(value: str) -> tuple[bytes, bytes]:

@@ -11,7 +11,7 @@ holds the connection object cannot reach into the next exchange.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import trio
 
@@ -19,7 +19,17 @@ from .addresses import Address
 from .fairness import Fairness
 from .response import Fields, ResponseHead
 
-Unsent = bytes | memoryview
+
+class UnsentFile(NamedTuple):
+    """Bytes, and then a part of a file, that are still to be sent."""
+
+    prefix: bytes | memoryview
+    fd: int
+    offset: int
+    size: int
+
+
+Unsent = bytes | memoryview | UnsentFile
 """What is still to be sent: never mind in what form."""
 
 
@@ -31,7 +41,7 @@ class Lane(Protocol):
     prompt: bool
     """Whether `send_nowait` sends at all, or leaves everything to `send_rest`."""
     takes_files: bool
-    """Whether `send_file` may be called, for content of a declared length."""
+    """Whether `send_file_nowait` may be called, for content of a declared length."""
 
     @property
     def remote_addr(self) -> Address | None:
@@ -75,12 +85,11 @@ class Lane(Protocol):
         lane can send no more.
         """
 
-    async def send_file(self, head: ResponseHead | None, fd: int, offset: int, count: int) -> None:
-        """Send ``count`` bytes of a file from ``offset``, after a head if there is one.
+    def send_file_nowait(self, head: ResponseHead | None, file: UnsentFile) -> Unsent:
+        """Begin to send a part of a file, after a head if there is one; as `send_nowait`.
 
-        Raises as `send_rest`; beyond that, when the head is out, `EOFError` where the file
-        ends before, `io.UnsupportedOperation` where none of it was sent, as it is of a
-        kind that has to be read, `OSError` where it cannot be read.
+        Raises, as `send_rest` does then, `EOFError` where the file ends before, and
+        `OSError` where it cannot be read. The lane can send no more.
         """
 
     async def take_over(self, status: int, fields: Fields) -> trio.abc.Stream:
@@ -125,7 +134,7 @@ class SpentLane:
         """Raise: the response is finished."""
         raise trio.ClosedResourceError("the exchange is over")
 
-    async def send_file(self, head: ResponseHead | None, fd: int, offset: int, count: int) -> None:
+    def send_file_nowait(self, head: ResponseHead | None, file: UnsentFile) -> Unsent:
         """Raise: the response is finished."""
         raise trio.ClosedResourceError("the exchange is over")
 

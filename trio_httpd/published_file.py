@@ -55,7 +55,7 @@ class PublishedFile:
 
     def is_as_opened(self) -> bool:
         """Whether nothing of it has changed."""
-        return all(file.is_as_opened() for file in self._files)
+        return all(map(OpenFile.is_as_opened, self._files))
 
     def hold(self) -> Self:
         """Let one more hold it."""

@@ -16,26 +16,32 @@ Laws:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Iterable
 from typing import NoReturn
 
 import trio
 
-from ._syntax.fields import encode_field, split_list
+from ._syntax.fields import encode_field
+from ._syntax.ranges import ByteRange
 from .errors import PeerGone
 from .fairness import A_CALL
-from .lane import Lane, Unsent
-from .response import Fields, ResponseHead, Standing, require_status
+from .lane import Lane, Unsent, UnsentFile
+from .response import (
+    Fields,
+    ResponseHead,
+    Standing,
+    encode_reason,
+    parse_length,
+    require_status,
+    split_options,
+)
 from .service import Service
 
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 JSON = (b"Content-Type", b"application/json")
 
-_REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
 _BODILESS = frozenset((204, 205, 304))
 _VALIDATORS = frozenset((b"etag", b"last-modified"))
-_DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
 class Reply:
@@ -46,7 +52,6 @@ class Reply:
     """
 
     __slots__ = (
-        "_declared",
         "_held",
         "_held_size",
         "_is_head",
@@ -58,6 +63,7 @@ class Reply:
         "aborted",
         "bodiless",
         "content_out",
+        "declared",
         "fields",
         "finished",
         "fixed",
@@ -86,7 +92,7 @@ class Reply:
         self._overrides: frozenset[bytes] = frozenset()
         self._shared: Standing | None = None  # Adopted as the whole response goes out.
         self.options: tuple[bytes, ...] = ()
-        self._declared: int | None = None
+        self.declared: int | None = None  # The length of the content, where it was said.
         self._sent = 0
         self._held: list[bytes] = []
         self._held_size = 0
@@ -108,10 +114,9 @@ class Reply:
     def set_status(self, code: int, reason: str | None) -> None:
         """See `Connection.set_status`."""
         self.require_open()
-        if reason is not None and not _REASON.fullmatch(reason):
-            raise ValueError(f"not a reason phrase: {reason!r}")
+        phrase = encode_reason(reason)
         self.status = require_status(code)
-        self.reason = (reason or "").encode("latin-1")
+        self.reason = phrase
 
     def add_header(self, name: str, value: str) -> None:
         """See `Connection.add_header`."""
@@ -123,10 +128,15 @@ class Reply:
         """Add an encoded field, called ``key`` in lower case."""
         match key:
             case b"content-length":
-                self._declare_length(field[1])
+                if self.declared is not None:
+                    raise ValueError("not the one Content-Length")
+                self.declared = parse_length(field[1])
                 return
             case b"connection":
-                self._add_options(field[1])
+                closes, options = split_options(field[1])
+                if closes:
+                    self.lane.close_after()
+                self.options += options
                 return
             case b"transfer-encoding" | b"keep-alive":
                 raise ValueError(f"{key.decode()} is the server's to say")
@@ -141,7 +151,7 @@ class Reply:
         key = field[0].lower()
         match key:
             case b"content-length":
-                self._declared = None
+                self.declared = None
             case b"connection":
                 self.options = ()
         self.fields = [other for other in self.fields if other[0].lower() != key]
@@ -184,31 +194,16 @@ class Reply:
             self.adopt(shared)
         else:
             self._shared = shared
-        self._declared = len(content)
+        self.declared = len(content)
         return self.send_whole_nowait(content)
 
     def value_of(self, key: bytes) -> str | None:
         """Return the value of a field called ``key`` that was set, None where none was."""
-        if key == b"content-length":
-            return None if self._declared is None else str(self._declared)
         return next((v.decode("latin-1") for n, v in self.fields if n.lower() == key), None)
 
     def names(self, key: bytes) -> bool:
         """Whether a field called ``key``, in lower case, has been set."""
         return any(name.lower() == key for name, _ in self.fields)
-
-    def _declare_length(self, value: bytes) -> None:
-        if self._declared is not None or not _DIGITS.fullmatch(value):
-            raise ValueError(f"not the one Content-Length: {value!r}")
-        self._declared = int(value)
-
-    def _add_options(self, value: bytes) -> None:
-        options = [option.lower() for option in split_list(value.decode("latin-1"))]
-        if "close" in options:
-            self.lane.close_after()
-        self.options += tuple(
-            o.encode("latin-1") for o in options if o not in ("close", "keep-alive")
-        )
 
     # The content.
 
@@ -228,8 +223,8 @@ class Reply:
         else:
             content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
         sent = self._sent + len(content)
-        if self._declared is not None and sent > self._declared and not self._is_bodiless():
-            raise RuntimeError(f"more content than the declared {self._declared} bytes")
+        if self.declared is not None and sent > self.declared and not self._is_bodiless():
+            raise RuntimeError(f"more content than the declared {self.declared} bytes")
         self.fixed = True
         self._sent = sent
         if content:
@@ -256,45 +251,47 @@ class Reply:
             data = content
         self.fixed = True
         self._held, self._held_size, self._sent = [data], len(data), len(data)
-        if self._declared is None and self.status not in _BODILESS:
-            self._declared = self._sent  # Told to HEAD too, where it is nought as well.
+        if self.declared is None and self.status not in _BODILESS:
+            self.declared = self._sent  # Told to HEAD too, where it is nought as well.
         return self.finish_nowait()
 
     @property
     def takes_files(self) -> bool:
-        """Whether `send_file` may be called."""
-        return self.lane.takes_files and self._declared is not None and not self._is_bodiless()
+        """Whether `send_file_nowait` may be called."""
+        return self.lane.takes_files and self.declared is not None and not self._is_bodiless()
 
-    def declare_length(self, size: int) -> None:
-        """Declare the length of the content, whatever was declared; the head is open."""
-        self._declared = size
-
-    async def send_file(self, fd: int, offset: int, count: int) -> None:
+    def send_file_nowait(self, fd: int, part: ByteRange) -> Awaitable[None] | None:
         """Send a part of a file that nobody has to read, where `takes_files`.
 
-        Raises as `Connection.send`, and as `Lane.send_file`.
+        What is returned is still to be awaited, at once. Raises as `Connection.send`, and as
+        `Lane.send_file_nowait`.
         """
         if self.aborted or self._pushing:
             self._refuse()
-        assert self._declared is not None
-        if self._sent + count > self._declared:
-            raise RuntimeError(f"more content than the declared {self._declared} bytes")
+        assert self.declared is not None
+        if self._sent + part.size > self.declared:
+            raise RuntimeError(f"more content than the declared {self.declared} bytes")
         # The system moves it: that takes a sixteenth of the time that we would need.
-        self.lane.fairness.left -= A_CALL + count // 16
+        self.lane.fairness.left -= A_CALL + part.size // 16
+        if self.lane.fairness.left <= 0 or self._held:
+            return self._send_file_in_turn(fd, part)
+        rest = self._begin_file(fd, part)
+        return self._end_push(rest) if rest else None
+
+    async def _send_file_in_turn(self, fd: int, part: ByteRange) -> None:
         await self._take_part_in_turns()
         if self._held:
             await self.flush()
-        head: ResponseHead | None = None
-        if not self.out:
-            self._fix_head(whole=False)
-            head = self
-        self.fixed = self.out = self._pushing = True
-        try:
-            await self.lane.send_file(head, fd, offset, count)
-            self._sent += count
-            self.content_out += count
-        finally:
-            self._pushing = False
+        if rest := self._begin_file(fd, part):
+            await self._end_push(rest)
+
+    def _begin_file(self, fd: int, part: ByteRange) -> Unsent:
+        head = self._opened(whole=False)
+        self._sent += part.size
+        self.content_out += part.size
+        rest = self.lane.send_file_nowait(head, UnsentFile(b"", fd, part.start, part.size))
+        self._pushing = bool(rest)
+        return rest
 
     async def flush(self) -> None:
         """See `Connection.flush`."""
@@ -315,8 +312,8 @@ class Reply:
             self._refuse()
         if self.finished:
             return None
-        if self._declared is not None and self._declared != self._sent and not self._is_bodiless():
-            raise RuntimeError(f"{self._sent} bytes sent of {self._declared} declared")
+        if self.declared is not None and self.declared != self._sent and not self._is_bodiless():
+            raise RuntimeError(f"{self._sent} bytes sent of {self.declared} declared")
         return self._push(end=True)
 
     def _refuse(self) -> NoReturn:
@@ -354,14 +351,10 @@ class Reply:
 
     def _begin_push(self, *, end: bool) -> Unsent:
         """Send what goes out without waiting; return the rest, for `_end_push`."""
-        head: ResponseHead | None = None
-        if not self.out:
-            self._fix_head(whole=end)
-            head = self
+        head = self._opened(whole=end)
         data = b"" if self.bodiless else b"".join(self._held)
         self._held = []
         self._held_size = 0
-        self.fixed = self.out = True
         self.finished = end
         self.content_out += len(data)
         rest = self.lane.send_nowait(head, data, end=end)
@@ -374,15 +367,22 @@ class Reply:
         finally:
             self._pushing = False
 
+    def _opened(self, *, whole: bool) -> ResponseHead | None:
+        """Return the head where it goes out now; ``whole``: with all the content there is."""
+        if self.out:
+            return None
+        self._fix_head(whole=whole)
+        self.fixed = self.out = True
+        return self
+
     def _fix_head(self, *, whole: bool) -> None:
-        """Decide what the head says; ``whole``: it goes out with all the content there is."""
         self.bodiless = self._is_head or self.status in _BODILESS
         self.standing = self._service.standing.now()
         if self._shared is not None:
             self.standing = self._shared.after(self.standing)
         if self._overrides:
             self.standing = self.standing.without(self._overrides)
-        if self.bodiless or self._declared is not None:
+        if self.bodiless or self.declared is not None:
             self.length = self._announced_length(whole=whole)
         else:
             self.length = self._held_size if whole else None
@@ -394,6 +394,6 @@ class Reply:
             return None
         if self.status == 205:
             return 0
-        if self._declared is not None:
-            return self._declared
+        if self.declared is not None:
+            return self.declared
         return self._held_size or None if whole and self.status != 304 else None

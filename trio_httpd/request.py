@@ -42,6 +42,25 @@ class RequestHead:
     asks_keep_alive: bool = False
     expectations: tuple[bytes, ...] = ()
 
+    @property
+    def is_selective(self) -> bool:
+        """Whether it may want something else than the whole of what is there now.
+
+        That is seen in the lines as they came, as to read them would take a request of few
+        fields a tenth of its time: no condition, no range.
+        """
+        lines = b"\n" + self.lines.lower()  # A pattern would take eight times as long.
+        return b"\nif-" in lines or b"\nrange:" in lines
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has neither content nor wishes, but for what it asks."""
+        return (
+            self.length == 0
+            and self.keep_alive
+            and not (self.asks_keep_alive or self.expectations or self.is_selective)
+        )
+
 
 class Request:
     """What the peer asks: an immutable value, read lazily."""
@@ -127,13 +146,8 @@ class Request:
 
     @property
     def is_selective(self) -> bool:
-        """Whether it may want something else than the whole of what is there now.
-
-        That is seen in the lines as they came, as to read them would take a request of few
-        fields a tenth of its time: no condition, no range.
-        """
-        lines = b"\n" + self._head.lines.lower()
-        return b"\nif-" in lines or b"\nrange:" in lines
+        """See `RequestHead.is_selective`."""
+        return self._head.is_selective
 
     @property
     def headers(self) -> Headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -10,10 +11,13 @@ from http import HTTPStatus
 from typing import Protocol
 
 from ._syntax.dates import format_date
-from ._syntax.fields import encode_unframed, format_fields
+from ._syntax.fields import encode_unframed, format_fields, split_list
 from ._syntax.targets import encode_location
 from .config import Options
 from .errors import HeaderItems, pairs_of
+
+_REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
+_DIGITS = re.compile(rb"[0-9]{1,18}")
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -58,6 +62,37 @@ def require_status(status: int) -> int:
     if not 200 <= status <= 599:
         raise ValueError(f"the status of a response is 200 to 599, not {status!r}")
     return status
+
+
+def encode_reason(reason: str | None) -> bytes:
+    """Return a reason phrase as bytes, empty for the standard one (RFC 9112 §4).
+
+    Raises:
+        ValueError: it holds control characters, or others that ISO-8859-1 lacks.
+    """
+    if reason is None:
+        return b""
+    if not _REASON.fullmatch(reason):
+        raise ValueError(f"not a reason phrase: {reason!r}")
+    return reason.encode("latin-1")
+
+
+def parse_length(value: bytes) -> int:
+    """Return the number of a Content-Length.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _DIGITS.fullmatch(value):
+        raise ValueError(f"not the one Content-Length: {value!r}")
+    return int(value)
+
+
+def split_options(value: bytes) -> tuple[bool, tuple[bytes, ...]]:
+    """Return whether Connection options close, and those that are not about persistence."""
+    options = [option.lower() for option in split_list(value.decode("latin-1"))]
+    kept = [option for option in options if option not in ("close", "keep-alive")]
+    return "close" in options, tuple(option.encode("latin-1") for option in kept)
 
 
 def redirection(location: str, status: int) -> Response:

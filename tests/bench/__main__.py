@@ -1,35 +1,46 @@
 """The command line of the benchmarks.
 
 python -m tests.bench              servers beside each other, under load
-python -m tests.bench --crowd      the same while 10,000 others hold a connection
+python -m tests.bench --files      files, beside nginx and others
+python -m tests.bench --slow       the same while 200 others read a large one slowly
+python -m tests.bench --crowd      the first while 10,000 others hold a connection
 python -m tests.bench --idle       the memory of an idle connection
 python -m tests.bench --pieces     what the parts of a request cost
 python -m tests.bench --profile    which functions take the time
 
 Every number is of the server's process and its children, on a core of their own. All
-scenarios take some six minutes; --scenario hello alone takes one and a half.
+scenarios take some six minutes; --scenario hello alone takes one and a half. The files
+take six, --scenario 1k alone one and a half; --slow takes less than one.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection
 
 from .crowded import compare_crowded
-from .hotspots import print_hotspots
+from .folder import FILES
+from .hotspots import PROFILED, print_hotspots
 from .idle import print_idle
 from .leash import end_on_termination
 from .pieces import print_pieces
+from .published import compare_files
+from .publishers import NGINX, PUBLISHERS
 from .rounds import compare
 from .scenarios import SCENARIOS
 from .servers import OURS, PEER, PROGRAMS
+from .slowed import compare_slowed
 
 
 def main() -> int:
     """Run what the arguments ask for; return the exit status."""
     end_on_termination()
+    parser = _parser()
+    arguments = parser.parse_args()
+    _require_known(parser, arguments)
     try:
-        return _run(_parser().parse_args())
+        return _run(arguments)
     except KeyboardInterrupt:
         return 130
 
@@ -39,15 +50,38 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.pieces:
         print_pieces()
     elif arguments.profile:
-        print_hotspots(arguments.requests)
+        for scenario in arguments.scenario or PROFILED:
+            print_hotspots(scenario, arguments.requests)
     elif arguments.idle:
         return print_idle(arguments.only or list(PROGRAMS))
+    elif arguments.files:
+        return compare_files(
+            arguments.only or list(PUBLISHERS), arguments.scenario or list(FILES), **length
+        )
+    elif arguments.slow:
+        return compare_slowed(arguments.only or [OURS, NGINX])
     elif arguments.crowd:
         return compare_crowded(arguments.only or [OURS, PEER], **length)
     else:
         scenarios = [SCENARIOS[name] for name in arguments.scenario or SCENARIOS]
         return compare(arguments.only or list(PROGRAMS), scenarios, **length)
     return 0
+
+
+def _require_known(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Leave with a word if what is named is not of what is measured."""
+    of_files = arguments.files or arguments.slow
+    programs: Collection[str] = PUBLISHERS if of_files else PROGRAMS
+    scenarios: Collection[str] = FILES if of_files else SCENARIOS
+    if arguments.profile:
+        scenarios = PROFILED
+    for option, chosen, known in (
+        ("--only", arguments.only, programs),
+        ("--scenario", arguments.scenario, scenarios),
+    ):
+        for name in chosen or ():
+            if name not in known:
+                parser.error(f"{option} {name}: here there are {', '.join(known)}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--files", action="store_true", help="load servers of files")
+    mode.add_argument("--slow", action="store_true", help="have files read slowly")
     mode.add_argument("--crowd", action="store_true", help="load servers that hold a crowd")
     mode.add_argument("--idle", action="store_true", help="weigh idle connections")
     mode.add_argument("--pieces", action="store_true", help="time the parts of a request")
@@ -66,14 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scenario",
         action="append",
-        choices=list(SCENARIOS),
+        choices=[*SCENARIOS, *FILES],
         help="what is asked under load; may be repeated (all, one after the other)",
     )
     parser.add_argument(
         "--only",
         action="append",
-        choices=list(PROGRAMS),
-        help=f"this server; may be repeated (all; with --crowd {OURS} and {PEER})",
+        choices=list({**PROGRAMS, **PUBLISHERS}),
+        help=f"this server; may be repeated (all; --crowd {OURS}, {PEER}; --slow {OURS}, {NGINX})",
     )
     parser.add_argument(
         "--requests", type=_positive, default=20_000, help="to profile (%(default)s)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from trio_httpd import Server
+from trio_httpd import Handler, Server
 
 from .servers import hello
 
@@ -82,9 +82,9 @@ class Conveyor(trio.abc.Stream):
         """Do nothing: there is nothing to close."""
 
 
-async def serve_requests(request: bytes, times: int) -> None:
+async def serve_requests(request: bytes, times: int, handler: Handler = hello) -> None:
     """Serve ``request`` so many times on one transport, with a server's defaults."""
     conveyor = Conveyor(request, times)
-    await Server(hello).serve_one(conveyor)
+    await Server(handler).serve_one(conveyor)
     assert conveyor.answers == times
     assert bytes(conveyor.last).startswith(b"HTTP/1.1 200 ")

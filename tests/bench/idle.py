@@ -50,15 +50,15 @@ def _grow(server: Running, count: int) -> tuple[int, int, int]:
     """Return the memory without and with so many, in bytes, and how many stayed."""
     with crowd(server.port, _WARM_UP):
         pass
-    _steady_memory(server.pid)
+    steady_memory(server.pid)
     with crowd(server.port, _WARM_UP):
-        before = _steady_memory(server.pid)
+        before = steady_memory(server.pid)
         with crowd(server.port, count) as idle:
-            after = _steady_memory(server.pid)
+            after = steady_memory(server.pid)
             return before, after, idle.open()
 
 
-def _steady_memory(pid: int) -> int:
+def steady_memory(pid: int) -> int:
     """Return the memory of a server in bytes, once it no longer changes."""
     last = _memory(pid)
     for _ in range(_MOST_PAUSES):

@@ -22,21 +22,36 @@ from .leash import on_core, started
 from .scenarios import Scenario, wrk_script
 from .work import HOST
 
-_CONNECTIONS = 32
 _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_WITHIN = 20.0
 
-_COUNT = re.compile(r"^\s*([0-9]+) requests in ", re.MULTILINE)
+_COUNT = re.compile(r"^\s*([0-9]+) requests in \S+, ([0-9.]+)(B|KB|MB|GB|TB) read$", re.MULTILINE)
+_UNITS = {unit: 1024**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))}
 _RATE = re.compile(r"^Requests/sec:\s*([0-9.]+)", re.MULTILINE)
 _COMPLAINT = re.compile(r"^\s*((?:Socket errors|Non-2xx).*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of a server again and again.
+
+    Args:
+        request: as it is sent, whole.
+        answer: the content that has to come back.
+        connections: how many ask at a time.
+    """
+
+    request: bytes
+    answer: bytes
+    connections: int = 32
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers as its scenario asks."""
+    """A server that answers its load as it should."""
 
     name: str
-    scenario: Scenario
+    load: Load
     port: int
     pid: int
 
@@ -49,18 +64,25 @@ class Measure:
         cpu: seconds of CPU that the server took.
         requests: how many were answered.
         rate: requests per second.
+        received: bytes that came back, heads included.
         complaints: what wrk says about errors; empty is well.
     """
 
     cpu: float
-    requests: int
+    requests: float
     rate: float
+    received: float
     complaints: tuple[str, ...]
 
     @property
     def micros(self) -> float:
         """CPU time of one request in µs."""
         return self.cpu / self.requests * 1e6
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second."""
+        return self.received / self.requests * self.rate
 
 
 def cores() -> tuple[int, int]:
@@ -71,25 +93,33 @@ def cores() -> tuple[int, int]:
 
 @contextmanager
 def running(name: str, scenario: Scenario) -> Iterator[Running]:
-    """Run the server called ``name``, from its first right answer on, inside the block.
+    """Run the server called ``name`` inside the block; see `answering`."""
+    load = Load(scenario.request, scenario.work.answer)
+    with answering("tests.bench.servers", name, scenario.name, load) as server:
+        yield server
+
+
+@contextmanager
+def answering(module: str, name: str, subject: str, load: Load) -> Iterator[Running]:
+    """Run a server of ``module``, from its first right answer on, inside the block.
 
     Raises:
         RuntimeError: it did not answer in time, or not as it should.
     """
     port = _free_port()
-    arguments = [name, str(port), scenario.name, "--leash"]
-    with started("tests.bench.servers", arguments, core=cores()[0]) as process:
-        _wait_for_answer(name, port, scenario, process)
-        yield Running(name, scenario, port, process.pid)
+    with started(module, [name, str(port), subject, "--leash"], core=cores()[0]) as process:
+        _wait_for_answer(name, port, load, process)
+        yield Running(name, load, port, process.pid)
 
 
 def measure(server: Running, seconds: int) -> Measure:
-    """Load ``server`` with the requests of its scenario for so many seconds."""
+    """Load ``server`` with its requests for so many seconds."""
     url = f"http://{HOST}:{server.port}/"
     with NamedTemporaryFile("w", suffix=".lua") as script, on_core(cores()[1]):
-        script.write(wrk_script(server.scenario.request))
+        script.write(wrk_script(server.load.request))
         script.flush()
-        command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "-s", script.name, url]
+        many = f"-c{server.load.connections}"
+        command = ["wrk", "-t1", many, f"-d{seconds}s", "-s", script.name, url]
         before = _cpu_seconds(server.pid)
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         return parse_measure(said, _cpu_seconds(server.pid) - before)
@@ -104,7 +134,8 @@ def parse_measure(said: str, cpu: float) -> Measure:
     count, rate = _COUNT.search(said), _RATE.search(said)
     if count is None or rate is None or not int(count[1]):
         raise RuntimeError(f"wrk counted no requests:\n{said}")
-    return Measure(cpu, int(count[1]), float(rate[1]), tuple(_COMPLAINT.findall(said)))
+    received = float(count[2]) * _UNITS[count[3]]
+    return Measure(cpu, int(count[1]), float(rate[1]), received, tuple(_COMPLAINT.findall(said)))
 
 
 def _free_port() -> int:
@@ -112,18 +143,16 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_for_answer(
-    name: str, port: int, scenario: Scenario, process: subprocess.Popen[bytes]
-) -> None:
+def _wait_for_answer(name: str, port: int, load: Load, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     while process.poll() is None and time.monotonic() < deadline:
         try:
             with socket.create_connection((HOST, port), timeout=1) as sock:
-                status, content = ask(sock, scenario.request)
+                status, content = ask(sock, load.request)
         except (OSError, http.client.HTTPException):
             time.sleep(0.05)
             continue
-        if (status, content) != (200, scenario.work.answer):
+        if (status, content) != (200, load.answer):
             raise RuntimeError(f"{name} answers {status}, {len(content)} bytes: {content[:80]!r}")
         return
     raise RuntimeError(f"{name} does not answer")

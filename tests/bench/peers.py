@@ -60,9 +60,14 @@ async def _received(receive: Callable[[], Awaitable[Message]]) -> int:
 
 def run_uvicorn(port: int, work: Work, *, loop: str, http: str) -> None:
     """Serve with uvicorn."""
+    serve_uvicorn(port, asgi_application(work), loop=loop, http=http)
+
+
+def serve_uvicorn(port: int, application: Any, *, loop: str, http: str) -> None:
+    """Serve an ASGI application with uvicorn."""
     uvicorn: Any = importlib.import_module("uvicorn")
     uvicorn.run(
-        asgi_application(work),
+        application,
         host=HOST,
         port=port,
         loop=loop,
@@ -75,8 +80,14 @@ def run_uvicorn(port: int, work: Work, *, loop: str, http: str) -> None:
     )
 
 
-def run_granian(port: int, work: Work) -> None:
-    """Serve with granian: its parent process only waits, the one worker serves."""
+def run_granian(port: int, work: Work, **options: Any) -> None:
+    """Serve with granian: its parent process only waits, the one worker serves.
+
+    Args:
+        port: where.
+        work: what its application does.
+        options: more of its own.
+    """
     granian: Any = importlib.import_module("granian")
     http: Any = importlib.import_module("granian.http")
     server = granian.Granian(
@@ -92,6 +103,7 @@ def run_granian(port: int, work: Work) -> None:
         log_access=False,
         backpressure=_CROWD,  # It accepts no more connections than these.
         http1_settings=http.HTTP1Settings(header_read_timeout=PATIENCE * 1000),
+        **options,
     )
     server.serve(target_loader=partial(_in_worker, work), wrap_loader=False)
 

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from statistics import median
+from typing import Any
 
 from .load import Measure, Running, cores, measure, running
+from .programs import Program
 from .scenarios import Scenario
 from .servers import FLOOR, PEER, PROGRAMS
 
@@ -56,11 +58,13 @@ def print_setting(rounds: int, seconds: int) -> None:
         print("THERE IS ONE CORE ONLY: server and load are in each other's way")
 
 
-def those_present(names: Sequence[str]) -> list[str]:
+def those_present(
+    names: Sequence[str], programs: Mapping[str, Program[Any]] = PROGRAMS
+) -> list[str]:
     """Return the servers that can run, and say which cannot."""
     present = []
     for name in names:
-        if missing := PROGRAMS[name].missing():
+        if missing := programs[name].missing():
             print(f"{name} is left out: {', '.join(missing)} not installed")
         else:
             present.append(name)

@@ -8,10 +8,7 @@ carry about the same fields, so that all write about as many bytes.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import trio
@@ -20,22 +17,11 @@ import trio_httpd
 
 from .leash import die_with_parent
 from .peers import PATIENCE, run_aiohttp, run_granian, run_hypercorn, run_uvicorn
+from .programs import Program
 from .work import HELLO, HOST, WORKS, Work
 
 CONTENT = HELLO.answer
 _LARGEST_READ = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A server that can be run: by which function, and what must be installed for it."""
-
-    run: Callable[[int, Work], None]
-    needs: tuple[str, ...] = ()
-
-    def missing(self) -> list[str]:
-        """Return what it needs and is not installed."""
-        return [name for name in self.needs if importlib.util.find_spec(name) is None]
 
 
 # Ours.
@@ -137,7 +123,7 @@ OURS = "trio_httpd"
 FLOOR = "trio-sockets"
 PEER = "uvicorn-httptools"
 
-PROGRAMS = {
+PROGRAMS: dict[str, Program[Work]] = {
     OURS: Program(run_ours),
     FLOOR: Program(run_sockets),
     "trio-streams": Program(run_streams),

@@ -23,6 +23,9 @@ from trio_httpd._syntax.paths import FilePath, parse_path
         ("/.well-known/acme", (b".well-known", b"acme"), False),
         ("/%2Ewell-known/", (b".well-known",), True),
         ("/%22'<>:*?%23", (b"\"'<>:*?#",), False),
+        ("/.git/%2ehidden/...", (b".git", b".hidden", b"..."), False),
+        ("/a%0ab%0D/%1f%7F", (b"a\nb\r", b"\x1f\x7f"), False),
+        ("/a\nb", (b"a\nb",), False),
     ],
 )
 def test_a_raw_path_is_decoded_once_name_by_name(
@@ -37,11 +40,9 @@ def test_a_raw_path_is_decoded_once_name_by_name(
         "//", "//a", "/a//b", "/a//", "///",
         "/.", "/..", "/./a", "/a/../b", "/%2e", "/%2e%2E/a", "/.%2e/a", "/a/..", "/a/../",
         "/a%2fb", "/%2F", "/..%2fa", "/a\\b", "/a%5cb", "/..%5ca",
-        "/%00", "/a%00.html", "/%0a", "/%0D", "/%1f", "/%7F", "/a\0", "/a\n",
+        "/%00", "/a%00.html", "/a\0",
         "/%", "/%2", "/%g0", "/%%", "/a%u0041", "/%+1",
         "/%ff", "/%c0%ae", "/%c0%af", "/%e2%98", "/%ed%a0%80", "/\xe9", "/\u2603",
-        "/.git/config", "/.htaccess", "/a/.b/c", "/%2ehidden", "/...",
-        "/a/.well-known", "/.well-known/.a", "/.well-known2", "/.well-known/.well-known",
     ],
 )  # fmt: skip
 def test_a_raw_path_that_no_file_should_have_is_none(raw: str) -> None:
@@ -53,7 +54,7 @@ def test_no_name_can_lead_out_of_its_folder(raw: str) -> None:
     path = parse_path(raw)
     for name in path.names if path else ():
         assert name not in (b"", b".", b"..")
-        assert not set(name) & set(b"/\\\0\n")
+        assert not set(name) & set(b"/\\\0")
         name.decode("utf-8")
 
 

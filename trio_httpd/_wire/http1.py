@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Awaitable
 
 import trio
 
@@ -26,12 +27,15 @@ from ..access_log import logger as access_log
 from ..connection import Connection
 from ..content import require_known_expectations
 from ..errors import PeerError, PeerGone
+from ..fairness import A_CALL
+from ..representation import WrittenResponse
 from ..request import Request, RequestHead
 from ..response import Response
 from ..service import Service
 from .deadlines import DeadlineQueue
 from .http1_codec import Http1Codec
 from .http1_lane import MOST_DRAINED, Http1Lane, feed
+from .http1_shortcut import Shortcut
 from .transport import Transport
 
 logger = logging.getLogger("trio_httpd.connection")
@@ -79,6 +83,7 @@ class Http1Loop:
         "_part_by",
         "_served",
         "_service",
+        "_shortcut",
         "_transport",
     )
 
@@ -86,6 +91,7 @@ class Http1Loop:
         self._transport = transport
         self._service = service
         self._codec = Http1Codec(service.limits)
+        self._shortcut = Shortcut.of(service) if transport.prompt else None
         self._served = 0
         self._began: float | None = None  # The last exchange, if it is to be logged.
         self._is_logged = access_log.isEnabledFor(logging.INFO)
@@ -108,6 +114,11 @@ class Http1Loop:
                 return
             if head is None:
                 return
+            if self._shortcut is not None and (known := self._known_answer(head)) is not None:
+                if (rest := self._send_known(head, known)) is not None:
+                    await rest
+                waiting = transport.deadlines.keep_alive
+                continue
             conn, lane = self._begin_exchange(head)
             careful = handling.is_finite or head.expectations
             try:
@@ -177,6 +188,33 @@ class Http1Loop:
         status, size = conn.outcome
         peer = self._transport.remote_addr
         log_exchange(request, status=status, size=size, seconds=seconds, peer=peer)
+
+    def _known_answer(self, head: RequestHead) -> WrittenResponse | None:
+        """Return what is known to be the whole answer, where that can be sent as it is."""
+        assert self._shortcut is not None
+        if self._codec.unread or self._served + 1 >= self._service.limits.requests_per_connection:
+            return None
+        return self._shortcut.answer_to(head)
+
+    def _send_known(self, head: RequestHead, known: WrittenResponse) -> Awaitable[None] | None:
+        """Send a whole response; what is returned is still to be awaited."""
+        self._served += 1
+        transport = self._transport
+        transport.fairness.left -= A_CALL + len(known.data)
+        if transport.fairness.left <= 0 or self._is_logged:
+            return self._send_in_turn(head, known)
+        rest = transport.post(known.data)
+        return transport.send_rest(rest) if rest else None
+
+    async def _send_in_turn(self, head: RequestHead, known: WrittenResponse) -> None:
+        began, transport = trio.current_time(), self._transport
+        if transport.fairness.left <= 0:
+            await transport.fairness.take_turn()
+        if rest := transport.post(known.data):
+            await transport.send_rest(rest)
+        if self._is_logged:
+            seconds, peer = trio.current_time() - began, transport.remote_addr
+            log_exchange(Request(head), status=200, size=known.size, seconds=seconds, peer=peer)
 
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""

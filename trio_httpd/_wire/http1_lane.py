@@ -16,7 +16,7 @@ import trio
 
 from ..addresses import Address
 from ..errors import PeerError
-from ..lane import Unsent
+from ..lane import Unsent, UnsentFile
 from ..request import RequestHead
 from ..response import Fields, ResponseHead
 from ..service import Service
@@ -166,27 +166,26 @@ class Http1Lane:
             self._transport.ends_content = False
         return b""
 
+    def send_file_nowait(self, head: ResponseHead | None, file: UnsentFile) -> Unsent:
+        """See `Lane.send_file_nowait`."""
+        if head is not None:
+            file = file._replace(prefix=self._open_response(head, end=False))
+        self._ending = False
+        if self._interim is not None:
+            return file
+        return self._transport.send_file_nowait(file) or b""
+
     async def send_rest(self, rest: Unsent) -> None:
         """See `Lane.send_rest`."""
-        await self._let_interim_go()
-        await self._transport.send_rest(rest)
-        if self._ending:
-            self._transport.ends_content = False
-
-    async def send_file(self, head: ResponseHead | None, fd: int, offset: int, count: int) -> None:
-        """See `Lane.send_file`."""
-        opening = b"" if head is None else self._open_response(head, end=False)
-        await self._let_interim_go()
-        await self._transport.send_file(opening, fd, offset, count)
-
-    async def _let_interim_go(self) -> None:
-        """Wait until an interim response that is under way is out."""
         if self._interim is not None:
             try:
                 await self._interim.wait()
             except trio.Cancelled:
                 self._transport.broken = True  # The head counts as sent.
                 raise
+        await self._transport.send_rest(rest)
+        if self._ending:
+            self._transport.ends_content = False
 
     def _open_response(self, head: ResponseHead, *, end: bool) -> bytes:
         framing = Framing.LENGTH

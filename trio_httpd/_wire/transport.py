@@ -15,7 +15,6 @@ Laws:
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from collections.abc import Awaitable, Iterator
 
@@ -24,16 +23,16 @@ import trio
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..errors import PeerGone
 from ..fairness import A_TURN, Fairness
+from ..lane import Unsent, UnsentFile
 from ..sockets import reset_on_close
 from .abilities import Abortable, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING
-from .pushing import Pusher
+from .pushing import PiecePusher, Pusher
 
 logger = logging.getLogger("trio_httpd.connection")
 
 _LARGEST_PIECE = 64 * 1024
-_SMALLEST_PIECE = 1024
 _LARGEST_POST = 16 * 1024
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
@@ -54,9 +53,9 @@ class Transport:
 
     __slots__ = (
         "_ahead",
+        "_files",
         "_overflow",
         "_posted",
-        "_progress",
         "_prompt",
         "_pusher",
         "_spawn",
@@ -87,17 +86,20 @@ class Transport:
         """The far end, None where unknown; kept, as a socket forgets it when reset."""
         self.deadlines = deadlines
         self._spawn = spawn
-        self._progress = progress
         self._prompt = as_prompt(stream)
         if isinstance(stream, Watchable):
             stream.wait_with(deadlines.readiness)
         self.prompt = self._prompt is not None
         """Whether `send_nowait` sends anything, and may be called by anybody."""
-        self._pusher: Pusher | None = None
-        if self._prompt is not None:
-            self._pusher = Pusher(self._prompt, self, deadlines.send, progress)
-        self.takes_files = self._pusher is not None and self._pusher.takes_files
-        """Whether `send_file` may be called."""
+        self._pusher: Pusher | PiecePusher
+        self._files: Pusher | None = None
+        if self._prompt is None:
+            self._pusher = PiecePusher(stream, self, deadlines.send, progress)
+        else:
+            self._pusher = pusher = Pusher(self._prompt, self, deadlines.send, progress)
+            self._files = pusher if pusher.takes_files else None
+        self.takes_files = self._files is not None
+        """Whether `send_file_nowait` may be called."""
         self._ahead = b""  # What has arrived and was not taken yet.
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
@@ -187,19 +189,34 @@ class Transport:
             raise PeerGone from problem
         return b"" if sent == len(data) else memoryview(data)[sent:]
 
-    async def send_rest(self, rest: bytes | memoryview) -> None:
+    async def send_rest(self, rest: Unsent) -> None:
         """Send ``rest``; the peer must take `Limits.progress` of it in each period.
 
         Raises:
             PeerGone: the transport is broken, or the peer took too little and the
                 transport has been reset.
+            EOFError, OSError: a file ends before, or cannot be read.
         """
         await self.settle()
-        if self._pusher is None:
-            await self._send_in_pieces(rest)
-            return
         with self._sending():
-            await self._pusher.push(rest)
+            if isinstance(rest, UnsentFile):
+                assert self._files is not None
+                await self._files.push_file(rest)
+            else:
+                await self._pusher.push(rest)
+
+    def send_file_nowait(self, file: UnsentFile) -> UnsentFile | None:
+        """Send what goes out at once, where `takes_files`; return the rest, for `send_rest`.
+
+        Raises as that does.
+        """
+        if self._posted:
+            self.flush_post()
+        if self._overflow is not None:
+            return file
+        assert self._files is not None
+        with self._sending():
+            return self._files.push_file_nowait(file)
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:
@@ -211,24 +228,7 @@ class Transport:
             yield
         except _GONE as problem:
             raise PeerGone from problem
-        except io.UnsupportedOperation:
-            self.broken = self.ended
-            raise
         self.broken = self.ended
-
-    async def send_file(self, prefix: bytes, fd: int, offset: int, count: int) -> None:
-        """Send ``prefix`` and a part of a file, where `takes_files`; as `send`.
-
-        Raises:
-            PeerGone: as `send_rest`.
-            EOFError: the file ends before; the transport is broken.
-            io.UnsupportedOperation: this file is to be read instead; ``prefix`` is out.
-            OSError: the file cannot be read; the transport is broken.
-        """
-        await self.settle()
-        assert self._pusher is not None
-        with self._sending():
-            await self._pusher.push_file(prefix, fd, offset, count)
 
     def post(self, data: bytes) -> bytes | memoryview:
         """Send ``data`` at the end of this turn, or now where that is not to be.
@@ -267,7 +267,6 @@ class Transport:
 
     async def _send_overflow(self, rest: memoryview, gone: trio.Event) -> None:
         """Send what there was no room for at the end of a turn."""
-        assert self._pusher is not None
         try:
             await self._pusher.push(rest)
         except _GONE:
@@ -285,18 +284,6 @@ class Transport:
         if self._overflow is not None:
             await self._overflow.wait()
 
-    async def _send_in_pieces(self, data: bytes | memoryview) -> None:
-        """Send ``data`` where all that can be seen is when a piece has been taken."""
-        queue = self.deadlines.send
-        # So a piece is as small as the progress that is asked of the peer.
-        size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, self._progress))
-        try:
-            for start in range(0, len(data), size):
-                queue.enter(self)
-                await self.send_all(memoryview(data)[start : start + size])
-        finally:
-            queue.leave(self)
-
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send ``data`` without a deadline, however long it takes.
 
@@ -312,7 +299,7 @@ class Transport:
             self.expired = phase
             self.fairness.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
-        elif self._pusher is not None and self._pusher.is_fast_enough():
+        elif self._pusher.is_fast_enough():
             phase.enter(self)
         else:
             self.expired = phase
