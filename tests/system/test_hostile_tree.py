@@ -120,6 +120,9 @@ def tree() -> Iterator[Tree]:
         plant_swapped(tree)
         yield tree
     finally:
+        for name in ("closed", "searched"):  # Else who is not root cannot remove them.
+            with suppress(FileNotFoundError):
+                (base / "root" / name).chmod(0o755)
         shutil.rmtree(base)
 
 
