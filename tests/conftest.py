@@ -10,6 +10,8 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.plain import plain_memory_streams
+from tests.taking import file_taking_streams
+from trio_httpd.testing import memory_streams
 
 pytest_plugins = ["pytester"]
 
@@ -30,6 +32,14 @@ def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Run a test twice: over streams as ours are, and over plain ones."""
     if request.param == "plain":
         monkeypatch.setattr("trio_httpd.testing.client.memory_streams", plain_memory_streams)
+
+
+@pytest.fixture(params=["taking files", "prompt", "plain"])
+def any_file_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test three times: also over streams to which the system copies files."""
+    kinds = {"taking files": file_taking_streams, "plain": plain_memory_streams}
+    streams = kinds.get(request.param, memory_streams)
+    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", streams)
 
 
 @pytest.fixture

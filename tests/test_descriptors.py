@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_httpd.descriptors import fill_standard, most_connections, raise_limit
+from trio_httpd.descriptors import fill_standard, most_connections, most_held, raise_limit
 
 
 @pytest.fixture
@@ -67,3 +67,19 @@ def test_no_limit_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_some_descriptors_are_kept_for_files(limit: float, connections: float) -> None:
     assert most_connections(limit) == connections
+
+
+@pytest.mark.parametrize(("limit", "held"), [(20, 8), (256, 16), (4096, 64)])
+@pytest.mark.usefixtures("descriptors_as_before")
+def test_half_of_those_for_files_may_be_held(limit: int, held: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    assert most_held() == held
+
+
+def test_where_there_is_no_limit_files_are_held_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endless = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: endless)
+    assert most_held() == 64

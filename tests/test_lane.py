@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trio_httpd.lane import Lane, SpentLane
+from trio_httpd.lane import Lane, SpentLane, UnsentFile
 
 
 async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:
@@ -18,7 +18,10 @@ async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:
             await call
     with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
         lane.send_nowait(None, b"late", end=True)
+    with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
+        lane.send_file_nowait(None, UnsentFile(b"", 0, 0, 1))
     assert not lane.content_arrived
+    assert not lane.takes_files
     lane.close_after()
     lane.cut()
     lane.abort()

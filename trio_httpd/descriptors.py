@@ -52,4 +52,4 @@ def most_held() -> int:
 
 def _reserve(limit: float) -> int:
     """Return how many descriptors are for files and the rest."""
-    return int(min(max(16, limit // 8), 128))
+    return int(min(max(16, limit / 8), 128))

@@ -234,8 +234,9 @@ async def _send_error_page(
         return False
     with PublishedFile(docroot, found) as published:
         plain = published.plain
+        reply.reset()  # Of what failed, something may have been said.
         reply.set_status(problem.status, None)
-        for name, value in problem.headers:
+        for name, value in (*problem.headers, *_cors_fields(request, docroot)):
             reply.add_header(name, value)
         typed = (b"Content-Type", plain.media_type.encode("latin-1"))
         plain = replace(plain, fields=Standing([typed, *docroot.rules.fields]))

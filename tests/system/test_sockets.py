@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -189,3 +192,78 @@ async def test_one_task_sends_at_a_time(nursery: trio.Nursery) -> None:
                 await call()
         while far.receive_nowait(100_000):
             pass
+
+
+# Files.
+
+
+@pytest.fixture
+def ten(tmp_path: Path) -> Iterator[int]:
+    """Give the descriptor of a file with ten bytes."""
+    (tmp_path / "ten").write_text("0123456789")
+    with (tmp_path / "ten").open("rb") as file:
+        yield file.fileno()
+
+
+@PAIRS
+async def test_a_part_of_a_file_goes_after_what_stands_before_it(pair: Maker, ten: int) -> None:
+    near, far = await pair()
+    async with near, far:
+        assert near.send_more_nowait(b"head") == 4
+        assert near.send_file_nowait(ten, 3, 4) == 4
+        heard = b""
+        while len(heard) < 8:
+            heard += await far.receive_some()
+        assert heard == b"head3456"
+
+
+async def test_what_there_is_no_room_for_is_not_sent(ten: int) -> None:
+    near, far = await clogged_pair()
+    async with near, far:
+        assert near.send_more_nowait(b"x" * 100_000) == 0
+        assert near.send_file_nowait(ten, 0, 10) == 0
+
+
+@PAIRS
+async def test_a_file_that_ends_before_is_told(pair: Maker, ten: int) -> None:
+    near, far = await pair()
+    async with near, far:
+        assert near.send_file_nowait(ten, 8, 10) == 2
+        with pytest.raises(EOFError, match="before byte 10"):
+            near.send_file_nowait(ten, 10, 8)
+
+
+async def test_what_the_system_does_not_send_is_told(tmp_path: Path) -> None:
+    near, far = await unix_pair()
+    async with near, far:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(io.UnsupportedOperation):
+            near.send_file_nowait(folder, 0, 10)
+        os.close(folder)
+
+
+async def test_a_fault_of_the_disk_is_none_of_the_peer(
+    ten: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: int) -> int:
+        raise OSError(errno.EIO, "input/output error")
+
+    near, far = await unix_pair()
+    async with near, far:
+        monkeypatch.setattr(os, "sendfile", failing)
+        with pytest.raises(OSError, match="input/output"):
+            near.send_file_nowait(ten, 0, 10)
+
+
+async def test_a_peer_that_has_left_takes_no_file(ten: int) -> None:
+    near, far = await unix_pair()
+    async with near:
+        await far.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            near.send_more_nowait(b"head")
+        with pytest.raises(trio.BrokenResourceError):
+            near.send_file_nowait(ten, 0, 10)
+    with pytest.raises(trio.ClosedResourceError):
+        near.send_more_nowait(b"head")
+    with pytest.raises(trio.ClosedResourceError):
+        near.send_file_nowait(ten, 0, 10)

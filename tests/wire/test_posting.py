@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.taking import file_taking_streams
 from tests.wire.exchanges import GET, get, path
 from trio_httpd import Connection, Server, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
 from trio_httpd._wire.transport import Transport
+from trio_httpd.lane import UnsentFile
 from trio_httpd.testing import MemoryStream, Raw, connect, memory_streams
 
 WINDOW = 64  # Less than any response.
@@ -50,6 +54,50 @@ async def test_a_peer_that_takes_nothing_of_it_is_reset(autojump_clock: MockCloc
         assert client.server.connections == 0
         await client.raw.hear_exactly(WINDOW)
         await client.raw.hear_reset()
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_a_response_given_up_while_it_waits_for_its_turn_is_answered_by_no_other(
+    large: bool, tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handler(conn: Connection) -> str | None:
+        if conn.request.target != "/1":
+            return conn.request.target
+        with trio.move_on_after(1):
+            await conn.send_file(file)
+            await conn.finish()
+        return None
+
+    file = tmp_path / "file"
+    file.write_bytes(b"1" * (1_000_000 if large else 1))
+    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
+    async with connect(handler, window=WINDOW) as client:
+        for number in range(3):
+            await client.raw.say(get(f"/{number}"))
+            await wait_all_tasks_blocked()
+        await trio.sleep(2)
+        assert await client.raw.hear(b"\r\n\r\n/0")
+        await client.raw.hear_end()
+
+
+async def test_a_file_waits_for_the_response_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handler(conn: Connection) -> str | None:
+        if conn.request.target == "/first":
+            return "first"
+        await conn.send_file(tmp_path / "file")
+        return None
+
+    (tmp_path / "file").write_bytes(b"x" * 1_000_000)
+    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
+    async with connect(handler, window=WINDOW) as client:
+        for target in ("/first", "/file"):
+            await client.raw.say(get(target))
+            await wait_all_tasks_blocked()
+        assert (await client.raw.hear(b"\r\n\r\nfirst")).startswith(b"HTTP/1.1 200 ")
+        assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 ")
+        assert await client.raw.hear_exactly(1_000_000) == b"x" * 1_000_000
 
 
 async def test_a_peer_that_has_left_by_then_is_no_error() -> None:
@@ -133,6 +181,20 @@ async def test_a_crowd_is_answered_within_a_turn() -> None:
             raw.stream.send_nowait(get("/all"))
         for raw in crowd:
             assert (await raw.hear(b"/all")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_what_was_posted_leaves_before_a_file_of_the_same_turn(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    (tmp_path / "file").write_bytes(b"file")
+    near, far = file_taking_streams(WINDOW)
+    watcher = DeadlineWatcher(Timeouts())
+    transport = Transport(near, watcher, nursery.start_soon)
+    with watcher.outbox.opened(), (tmp_path / "file").open("rb") as file:
+        assert transport.post(b"first,") == b""
+        assert near.untaken() == 0
+        assert transport.send_file_nowait(UnsentFile(b"", file.fileno(), 0, 4)) is None
+    assert await far.receive_some() == b"first,file"
 
 
 async def test_without_anybody_who_ends_turns_it_goes_at_once(nursery: trio.Nursery) -> None:

@@ -197,7 +197,11 @@ class Transport:
                 transport has been reset.
             EOFError, OSError: a file ends before, or cannot be read.
         """
-        await self.settle()
+        try:
+            await self.settle()
+        except trio.Cancelled:
+            self.broken = True  # The rest counts as sent.
+            raise
         with self._sending():
             if isinstance(rest, UnsentFile):
                 assert self._files is not None
