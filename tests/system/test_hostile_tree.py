@@ -502,7 +502,7 @@ async def descriptors_come_back(folder: str, before: int) -> None:
 @pytest.mark.parametrize("is_followed", [False, True], ids=["links refused", "links followed"])
 async def test_a_hostile_tree_gives_nothing_away(tree: Tree, is_followed: bool) -> None:
     flags = ["--listing", "--precompressed=br,zstd,gzip", "--error-page=404=404.html"]
-    flags += ["--follow-symlinks"] * is_followed
+    flags += ["--error-page=503=404.html", *["--follow-symlinks"] * is_followed]
     with running(SERVER, *flags, "--no-access-log", "-p0", str(tree.root)) as server:
         port = port_of(server)
         descriptors = f"/proc/{server.pid}/fd"
