@@ -112,6 +112,17 @@ def test_a_pure_room_knows_no_trio(file: Path) -> None:
         assert not {"trio", "socket"} & {i.split(".")[0] for i in imports_of(file)}
 
 
+def test_the_page_on_architecture_has_these_floors() -> None:
+    page = ROOT.parent / "docs" / "explanation" / "architecture.rst"
+    table = page.read_text().partition("* - Floor")[2].partition("\n\n")[0]
+    floors: dict[int, set[str]] = {}
+    number = 0
+    for floor, rooms in re.findall(r"\* -(?: ([0-9]+))?\n +- (``.*``)\n", table):
+        number = int(floor or number)
+        floors.setdefault(number, set()).update(re.findall(r"``(\w+)``", rooms))
+    assert floors == dict(enumerate(FLOORS, 1))
+
+
 def test_rooms_of_one_folder_import_in_no_circle() -> None:
     graph = {
         name_of(file): {target.strip("/") for target in imports_of(file) if target[:1] == "/"}

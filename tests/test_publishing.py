@@ -197,15 +197,15 @@ async def test_the_page_for_those_who_may_not_come_in_asks_for_a_password(folder
     assert response.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-async def test_a_page_that_is_missing_is_told_to_the_log_and_the_status_stays(
+async def test_a_page_that_is_missing_is_told_to_the_log_once_and_the_status_stays(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (folder / "link.html").symlink_to("error.html")
     for page in ("nowhere.html", "docs", "link.html"):
         response = await answers(folder, "/nothing", error_pages={404: page})
         assert (response.status, response.text()) == (404, "Not Found\n")
-    assert caplog.messages[0] == "no page for 404: b'nowhere.html'"
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 6
+    assert caplog.messages[0] == f"no page for an error in '{folder}': 'nowhere.html'"
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
 
 
 @pytest.mark.parametrize("follow", [False, True, "anywhere"])

@@ -18,6 +18,7 @@ from ._syntax.ranges import ByteRange
 from .file_content import FileObject, descriptor_of
 from .file_reply import send_part, send_representation
 from .files import OpenFile, as_opened, open_file
+from .held_files import HeldFiles
 from .media_types import media_type
 from .reply import Reply
 from .representation import Representation, validator_fields
@@ -30,10 +31,12 @@ ChosenFile = str | os.PathLike[str] | BinaryIO
 """A path, or a seekable file object that is open for reading bytes; trio's wrapped ones too."""
 
 
-async def send_file(
+async def send_file(  # noqa: PLR0913 -- a connection's parts, and what its method takes
     reply: Reply,
     request: Request,
+    held: HeldFiles,
     file: ChosenFile,
+    *,
     part: tuple[int, int | None],
     filename: str | None,
 ) -> None:
@@ -41,41 +44,52 @@ async def send_file(
     offset, count = part
     if offset < 0 or (count is not None and count < 0):
         raise ValueError(f"not a part of a file: {count} bytes from {offset}")
-    with _opened(file) as source:
+    with _opened(file, held) as source:
         stop = source.size if count is None else min(offset + count, source.size)
-        size = max(0, stop - offset)
-        if reply.fixed or _is_described(reply) or request.method not in ("GET", "HEAD"):
-            if not reply.fixed and reply.declared is None:
-                reply.declared = size
-            chosen = Representation(source, offset, size, _UNKNOWN, "", Standing([]))
-            await send_part(reply, request, chosen, ByteRange(0, size))
+        chosen = _described(reply, source, ByteRange(offset, max(offset, stop)), filename)
+        if reply.fixed or _is_said(reply) or request.method not in ("GET", "HEAD"):
+            await _send_bytes(reply, request, chosen)
         else:
-            chosen = _described(reply, source, ByteRange(offset, offset + size), filename)
+            chosen.fields = _unsaid(reply, [*chosen.fields.pairs, *_of_whole(chosen)])
             await send_representation(reply, request, chosen)
 
 
-def _is_described(reply: Reply) -> bool:
+def _is_said(reply: Reply) -> bool:
     """Whether the handler has said how the response shall be: it may be a part, say."""
     has_length = reply.declared is not None
     return reply.status != 200 or has_length or reply.names(b"content-range")
 
 
+async def _send_bytes(reply: Reply, request: Request, chosen: Representation) -> None:
+    if not reply.fixed:
+        reply.adopt(chosen.fields)
+        if reply.declared is None:
+            reply.declared = chosen.size
+    await send_part(reply, request, chosen, ByteRange(0, chosen.size))
+
+
 def _described(
     reply: Reply, source: OpenFile | FileObject, part: ByteRange, filename: str | None
 ) -> Representation:
-    """Return a part with what is to be said of it, where the handler has not."""
-    validators = _validators(reply, source, part)
+    """Return a part with the type and the disposition that follow from its name."""
     name = source.name if filename is None else filename
     typed = reply.value_of(b"content-type") or media_type(name)
-    fields: Fields = [
-        (b"Content-Type", typed.encode("latin-1")),
-        *validator_fields(validators),
-        (b"Accept-Ranges", b"bytes"),
-    ]
+    fields: Fields = [(b"Content-Type", typed.encode("latin-1"))]
     if filename is not None:
         fields.append((b"Content-Disposition", format_disposition(filename).encode("latin-1")))
-    unsaid = Standing([field for field in fields if not reply.names(field[0].lower())])
+    validators = _validators(reply, source, part)
+    unsaid = _unsaid(reply, fields)
     return Representation(source, part.start, part.size, validators, typed, unsaid)
+
+
+def _of_whole(chosen: Representation) -> Fields:
+    """Return the fields of what may be asked for in part, or if it has changed."""
+    return [*validator_fields(chosen.validators), (b"Accept-Ranges", b"bytes")]
+
+
+def _unsaid(reply: Reply, fields: Fields) -> Standing:
+    """Return those of ``fields`` that the handler has not set."""
+    return Standing([field for field in fields if not reply.names(field[0].lower())])
 
 
 def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) -> Validators:
@@ -95,10 +109,10 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
 
 
 @contextmanager
-def _opened(file: ChosenFile) -> Iterator[OpenFile | FileObject]:
+def _opened(file: ChosenFile, held: HeldFiles) -> Iterator[OpenFile | FileObject]:
     """Give what there is to read; what was open before stays open."""
     if isinstance(file, str | os.PathLike):
-        with open_file(file) as opened:
+        with held.making_room(lambda: open_file(file)) as opened:
             yield opened
         return
     inner = getattr(file, "wrapped", file)  # Of trio's asynchronous files.

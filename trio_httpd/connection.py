@@ -284,8 +284,7 @@ class Connection:
         name, unless set. Otherwise these are bytes, of a declared length if that is open.
 
         Args:
-            file: a path, whose links are followed; or a seekable file object open for
-                bytes, which stays open. In a thread it is read if it is no system's file.
+            file: a path; or a seekable file object open for bytes, which stays open.
             offset: the first byte; beyond the end there is nothing to send.
             count: the most bytes that are sent, None for the rest of the file.
             filename: what a browser saves it as (RFC 6266), None to let it show it.
@@ -298,7 +297,8 @@ class Connection:
 
         Else raises, and when cancelled: as `send`.
         """
-        await send_file(self._reply, self.request, file, (offset, count), filename)
+        held, part = self._service.held, (offset, count)
+        await send_file(self._reply, self.request, held, file, part=part, filename=filename)
 
     async def serve_file(
         self, path: str | None = None, *, docroot: DocrootLike | None = None

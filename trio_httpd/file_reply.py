@@ -24,6 +24,9 @@ logger = logging.getLogger("trio_httpd.connection")
 _SMALL = 128 * 1024
 """What is copied into the system: to let it send a file from a few pages costs more."""
 
+_LAST = 4096
+"""What is held back of a file that the system sends, until it is known to be the same still."""
+
 _OF_CONTENT = frozenset(
     (b"content-type", b"content-encoding", b"content-language", b"content-disposition")
 )
@@ -44,20 +47,15 @@ def send_at_once(reply: Reply, request: Request, chosen: Representation) -> Awai
     ):
         return None
     if chosen.content is None:
-        chosen.content = read_at_once(chosen.source.fd, chosen.size, chosen.start)
-        if chosen.content is None:
-            return None
-    return reply.send_shared_nowait(chosen.fields, chosen.content)
+        chosen.content = _content_at_once(chosen, chosen.source)
+    content = chosen.content
+    return None if content is None else reply.send_shared_nowait(chosen.fields, content)
 
 
-def _cut(request: Request, chosen: Representation, problem: EOFError) -> HTTPError:
-    """Return what answers, or cuts, a response whose source ends before, or was changed.
-
-    Nobody's bug: somebody wrote the file meanwhile, or it is one of those that claim a
-    size they do not have (/sys).
-    """
-    logger.warning("%a not sent whole: %a, %s", request, chosen.source.name, problem)
-    return HTTPError(503)
+def _content_at_once(chosen: Representation, source: Source) -> bytes | None:
+    """Return all of it, None where that is not in memory, or not any more what it was."""
+    content = read_at_once(source.fd, chosen.size, chosen.start)
+    return None if source.was_rewritten() else content
 
 
 async def send_representation(reply: Reply, request: Request, chosen: Representation) -> None:
@@ -185,25 +183,40 @@ async def send_part(
         raise _cut(request, chosen, problem) from problem
 
 
+def _cut(request: Request, chosen: Representation, problem: EOFError) -> HTTPError:
+    """Return what answers, or cuts, a response whose source ends before, or was changed.
+
+    Nobody's bug: somebody wrote the file meanwhile, or it is one of those that claim a
+    size they do not have (/sys).
+    """
+    logger.warning("%a not sent whole: %a, %s", request, chosen.source.name, problem)
+    return HTTPError(503)
+
+
 async def _send_read(reply: Reply, source: Source | FileObject, part: ByteRange) -> None:
     start = part.start
     while start < part.stop:
         window = await read_window(source, start, part.stop - start)
-        if part.start < start and start + len(window) == part.stop:
+        if start + len(window) == part.stop:
             _require_unchanged(source)
         await reply.send(window)
         start += len(window)
 
 
 async def _send_unread(reply: Reply, source: Source, part: ByteRange) -> None:
-    """Let the system send it."""
-    for start in range(part.start, part.stop, SENT_WINDOW):
-        window = ByteRange(start, min(start + SENT_WINDOW, part.stop))
-        if part.start < start and window.stop == part.stop:
-            _require_unchanged(source)
+    """Let the system send it; its last bytes only when all others were taken."""
+    last = part.stop - _LAST
+    for start in range(part.start, last, SENT_WINDOW):
+        window = ByteRange(start, min(start + SENT_WINDOW, last))
         await make_ready(source.fd, start, window.size)
-        if (rest := reply.send_file_nowait(source.fd, window)) is not None:
-            await rest
+        await _send_window(reply, source, window)
+    _require_unchanged(source)
+    await _send_window(reply, source, ByteRange(last, part.stop))
+
+
+async def _send_window(reply: Reply, source: Source, window: ByteRange) -> None:
+    if (rest := reply.send_file_nowait(source.fd, window)) is not None:
+        await rest
 
 
 def _require_unchanged(source: Source | FileObject) -> None:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +31,12 @@ from .errors import HTTPError
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 # Where there is O_PATH, a folder that may be searched but not listed serves as well.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_PATH", os.O_RDONLY)
+_LOOKED_AT = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
 _LISTED = os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_RDONLY
+
+# Whether the system tells where an open file lies: Linux does. Elsewhere links are followed
+# only to anywhere.
+_TELLS_PATHS = Path("/proc/self/fd").exists()
 
 _Statuses = dict[int | None, int]
 _EXHAUSTED: _Statuses = dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), 503)
@@ -169,8 +175,13 @@ class OpenFolder:
         self.names += (name,)
 
     @property
+    def _follows(self) -> bool:
+        mode = self._docroot.follow_symlinks
+        return mode == "anywhere" or (mode and _TELLS_PATHS)
+
+    @property
     def _flags(self) -> int:
-        return 0 if self._docroot.follow_symlinks else os.O_NOFOLLOW
+        return 0 if self._follows else os.O_NOFOLLOW
 
     def open_file(self, name: bytes) -> OpenFile:
         """Open a regular file in this folder.
@@ -179,8 +190,7 @@ class OpenFolder:
             IsADirectoryError: it is a folder.
             OSError: it is none of both, lies outside, or cannot be opened.
         """
-        follow = bool(self._docroot.follow_symlinks)
-        mode = os.stat(name, dir_fd=self.fd, follow_symlinks=follow).st_mode
+        mode = os.stat(name, dir_fd=self.fd, follow_symlinks=self._follows).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise OSError(errno.EINVAL, "neither a file nor a folder", name)
         flags = _FOLDER if stat.S_ISDIR(mode) else _FILE
@@ -206,27 +216,22 @@ class OpenFolder:
 
     def _target_of(self, name: bytes) -> os.stat_result | None:
         """Return the facts of what a symbolic link leads to, if it is followed."""
-        match self._docroot.follow_symlinks:
-            case "anywhere":
-                return os.stat(name, dir_fd=self.fd)
-            case True:
-                fd = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=self.fd)
-                try:
-                    self._require_inside(fd, (*self.names, name))
-                    return os.fstat(fd)
-                finally:
-                    os.close(fd)
-            case _:
-                return None
+        if not self._follows:
+            return None
+        fd = os.open(name, _LOOKED_AT, dir_fd=self.fd)
+        try:
+            self._require_inside(fd, (*self.names, name))
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
 
     def _require_inside(self, fd: int, names: tuple[bytes, ...]) -> None:
         """Raise `OSError` if links led outside, or to where nothing is published.
 
-        The system tells where an open file lies. (Linux does; elsewhere this fails, and no
-        link is followed.) What lies at ``names``, as it was asked for, need not be published:
-        a page for an error, or a compressed form.
+        The system tells where an open file lies. What lies at ``names``, as it was asked
+        for, need not be published: a page for an error, or a compressed form.
         """
-        if self._docroot.follow_symlinks is not True:
+        if self._docroot.follow_symlinks == "anywhere" or not self._follows:
             return
         root, path = (
             os.readlink(b"/proc/self/fd/%d" % each)  # noqa: PTH115 -- as bytes

@@ -12,12 +12,15 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from .docroot import Docroot
+from .errors import HTTPError
 from .published_file import PublishedFile
+
+T = TypeVar("T")
 
 SECONDS = 1.0
 """How long a file is kept."""
@@ -113,6 +116,16 @@ class HeldFiles:
         held.published.close()
         assert self._shelf is not None  # What is held, is held while this is open.
         self._shelf.leave(held)
+
+    def making_room(self, open_: Callable[[], T]) -> T:
+        """Return what ``open_`` returns; for want of descriptors, try again with ours."""
+        try:
+            return open_()
+        except HTTPError as problem:
+            if problem.status != 503:
+                raise
+            self.clear()
+            return open_()
 
     def clear(self) -> None:
         """Keep nothing."""

@@ -15,6 +15,7 @@ import logging
 import os
 from collections.abc import Awaitable
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import unquote
 
 from ._syntax.paths import FilePath, parse_path
@@ -172,13 +173,7 @@ def _look_up(
 
 
 def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
-    try:
-        return open_path(docroot, path)
-    except HTTPError as problem:
-        if problem.status != 503:
-            raise
-        held.clear()  # Maybe it is us who have all the descriptors.
-        return open_path(docroot, path)
+    return held.making_room(lambda: open_path(docroot, path))
 
 
 async def _answer_folder(
@@ -230,7 +225,7 @@ async def _send_error_page(
     except HTTPError:
         found = None
     if not isinstance(found, FoundFile):
-        logger.warning("no page for %d: %a", problem.status, b"/".join(page))
+        _note_missing(str(docroot.path), page)
         return False
     with PublishedFile(docroot, found) as published:
         plain = published.plain
@@ -242,3 +237,9 @@ async def _send_error_page(
         plain = replace(plain, fields=Standing([typed, *docroot.rules.fields]))
         await send_representation(reply, request, plain)
     return True
+
+
+@lru_cache(maxsize=64)
+def _note_missing(folder: str, page: tuple[bytes, ...]) -> None:
+    """Log, once, that an error has no page."""
+    logger.warning("no page for an error in %a: %a", folder, os.fsdecode(b"/".join(page)))
