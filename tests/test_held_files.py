@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,40 @@ async def test_a_server_that_ends_and_begins_again_holds_files_anew(folder: Path
             assert len(descriptors()) == len(before) + 1
             server.close()
         assert descriptors() == before
+
+
+async def test_transports_that_outlive_the_serving_hold_files_as_long_as_they_live(
+    folder: Path,
+) -> None:
+    before = descriptors()
+    async with trio.open_nursery() as outer:
+        server = Server(Docroot(folder))
+        near, far = memory_streams()
+        async with trio.open_nursery() as inner:
+            await inner.start(partial(server.serve, (), handler_nursery=outer))
+            server.add_stream(near)
+            raw = Raw(far)
+            await raw.say(b"GET /a/file.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+            await raw.hear(b"\r\n\r\na")
+            inner.cancel_scope.cancel()
+        await raw.say(b"GET /b/file.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        await raw.hear(b"\r\n\r\nb")
+        assert len(descriptors()) == len(before) + 2
+        raw.close()
+    assert descriptors() == before
+
+
+async def test_a_server_that_is_cancelled_midway_closes_all(folder: Path) -> None:
+    before = descriptors()
+    near, far = memory_streams(65536)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Server(Docroot(folder)).serve_one, near)
+        raw = Raw(far)
+        await raw.say(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        await raw.hear()
+        assert len(descriptors()) == len(before) + 1
+        nursery.cancel_scope.cancel()
+    assert descriptors() == before
 
 
 # How many.

@@ -588,13 +588,18 @@ async def test_head_of_a_listing_has_no_content(folder: Path) -> None:
 # What is held.
 
 
+@pytest.mark.parametrize("is_handler", [False, True])
 async def test_who_waits_for_a_small_file_holds_it(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, is_handler: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.serve_file(docroot=docroot)
+
+    docroot = Docroot(folder)
     monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
     (folder / "b.css").write_bytes(BIG[:100_000])
     until_the_clock_ticks(folder)
-    async with connect(Docroot(folder), window=4096) as client:
+    async with connect(docroot if is_handler else handler, window=4096) as client:
         await client.get("/b.css")
         raws = [client.open() for _ in range(2)]
         for raw in raws:

@@ -100,3 +100,28 @@ def test_the_content_length_is_none_when_only_the_end_tells() -> None:
 def test_a_request_cannot_change(name: str) -> None:
     with pytest.raises(AttributeError):
         setattr(request(), name, "x")
+
+
+@pytest.mark.parametrize(
+    ("target", "raw_path"),
+    [
+        ("/", "/"), ("/a%20b/c?d?e", "/a%20b/c"), ("//a", "//a"), ("/?", "/"), ("*", "*"),
+        ("http://a.test/b%2fc?d", "/b%2fc"), ("http://a.test", "/"),
+    ],
+)  # fmt: skip
+def test_a_raw_path_is_as_it_was_sent(target: str, raw_path: str) -> None:
+    assert Request(RequestHead("GET", target, "1.1", b"")).raw_path == raw_path
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_selective"),
+    [
+        (b"", False), (b"Host: a\r\nAccept: range: if-\r\n", False), (b"X-Range: 1\r\n", False),
+        (b"Accept-Ranges: bytes\r\nNotif-Match: x\r\n", False),
+        (b"Range: bytes=0-\r\n", True), (b"Host: a\r\nRANGE: bytes=0-\r\n", True),
+        (b"If-Match: x\r\n", True), (b"a: b\r\nif-none-match: *\r\n", True),
+        (b"a: b\r\nIF-Modified-Since: x\r\n", True), (b"If-Range: x\r\n", True),
+    ],
+)  # fmt: skip
+def test_who_may_not_want_the_whole_is_selective(lines: bytes, is_selective: bool) -> None:
+    assert Request(RequestHead("GET", "/", "1.1", lines)).is_selective == is_selective

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trio_httpd import HTTPError, Options, PeerError, Response
-from trio_httpd.response import StandingFields, require_status
+from trio_httpd.response import Standing, StandingFields, require_status
 
 
 def test_a_bare_answer_is_a_line_of_text() -> None:
@@ -38,6 +38,18 @@ def test_standing_fields_are_rendered_once_a_second(monkeypatch: pytest.MonkeyPa
     assert standing.now().lines.startswith(b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-A: 1\r\n")
     now += 0.2
     assert standing.now().pairs[0] == (b"Date", b"Sun, 06 Nov 1994 08:49:38 GMT")
+
+
+def test_shared_fields_are_rendered_once_for_who_asks_again() -> None:
+    first, second = Standing([(b"Date", b"1")]), Standing([(b"Date", b"2")])
+    shared = Standing([(b"ETag", b"x"), (b"vary", b"y")])
+    assert shared.names == {b"etag", b"vary"}
+    joined = shared.after(first)
+    assert joined.pairs == [(b"Date", b"1"), (b"ETag", b"x"), (b"vary", b"y")]
+    assert joined.lines == b"Date: 1\r\nETag: x\r\nvary: y\r\n"
+    assert shared.after(first) is joined
+    assert shared.after(second).lines == b"Date: 2\r\nETag: x\r\nvary: y\r\n"
+    assert joined.without({b"etag", b"date"}).pairs == [(b"vary", b"y")]
 
 
 def test_static_headers_cannot_forge_a_response() -> None:

@@ -94,6 +94,5 @@ def _form(file: OpenFile, media_type: str, common: Fields, coding: str) -> Repre
 def _of_coding(validators: Validators, coding: str) -> Validators:
     """Return validators that no other form has, even if it is the same file (RFC 9110 §8.8.3)."""
     etag = validators.etag
-    if etag is None:
-        return validators
+    assert etag is not None  # Each open file has one.
     return validators._replace(etag=EntityTag(f'{etag.opaque[:-1]}-{coding}"', etag.weak))
