@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_httpd.folder_entries import (
+    MOST_ENTRIES,
+    Contents,
     Entry,
     Facts,
     Order,
@@ -40,8 +43,8 @@ def facts_in(folder: int) -> Facts:
 
 
 async def names_in(folder: int, facts_of: Facts | None = None) -> set[str]:
-    entries = await read_entries(folder, facts_of or facts_in(folder))
-    return {entry.name for entry in entries}
+    contents = await read_entries(folder, facts_of or facts_in(folder), Order())
+    return {entry.name for entry in contents.entries}
 
 
 def files(*names: str) -> list[Entry]:
@@ -57,11 +60,9 @@ async def test_files_and_folders_are_told_with_their_facts(tmp_path: Path, folde
     (tmp_path / "b").mkdir()
     os.utime(tmp_path / "a.txt", (0, 1_700_000_000.9))
     os.utime(tmp_path / "b", (0, 1_600_000_000))
-    entries = await read_entries(folder, facts_in(folder))
-    assert sorted(entries, key=lambda entry: entry.name) == [
-        Entry("a.txt", False, 3, 1_700_000_000),
-        Entry("b", True, None, 1_600_000_000),
-    ]
+    entries = [Entry("b", True, None, 1_600_000_000), Entry("a.txt", False, 3, 1_700_000_000)]
+    contents = await read_entries(folder, facts_in(folder), Order())
+    assert contents == Contents(entries, folders=1, files=1, size=3)
 
 
 async def test_a_folder_can_be_read_twice_by_one_descriptor(tmp_path: Path, folder: int) -> None:
@@ -79,8 +80,8 @@ async def test_what_is_not_served_is_left_out(tmp_path: Path, folder: int) -> No
 async def test_a_link_is_shown_as_what_it_leads_to(tmp_path: Path, folder: int) -> None:
     (tmp_path / "a").write_text("four")
     (tmp_path / "b").symlink_to("a")
-    entries = await read_entries(folder, lambda name: os.stat(name, dir_fd=folder))
-    assert [entry.size for entry in entries] == [4, 4]
+    contents = await read_entries(folder, lambda name: os.stat(name, dir_fd=folder), Order())
+    assert [entry.size for entry in contents.entries] == [4, 4]
 
 
 async def test_what_is_neither_file_nor_folder_is_left_out(tmp_path: Path, folder: int) -> None:
@@ -104,14 +105,57 @@ async def test_times_that_http_cannot_tell_are_told_as_the_nearest(
     (tmp_path / "a").touch()
     facts = list((tmp_path / "a").stat())
     facts[8] = time
-    [entry] = await read_entries(folder, lambda _: os.stat_result(facts))
-    assert entry.modified == told
+    contents = await read_entries(folder, lambda _: os.stat_result(facts), Order())
+    assert [entry.modified for entry in contents.entries] == [told]
 
 
 async def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with (tmp_path / "a").open() as file, pytest.raises(NotADirectoryError):
-        await read_entries(file.fileno(), facts_in(file.fileno()))
+        await read_entries(file.fileno(), facts_in(file.fileno()), Order())
+
+
+@pytest.mark.parametrize("count", [25, 40, 63])
+@pytest.mark.parametrize("order", [Order(), Order("name", True), Order("size", True)])
+async def test_of_a_huge_folder_the_first_are_kept_and_all_are_counted(
+    tmp_path: Path, folder: int, count: int, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_httpd.folder_entries.MOST_ENTRIES", 10)
+    monkeypatch.setattr("trio_httpd.folder_entries._TURN", 7)
+    for number in range(count):
+        (tmp_path / f"{number}").write_bytes(b"x" * (number % 9))
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    contents = await read_entries(folder, facts_in(folder), order)
+    entries = [Entry(f"{number}", False, number % 9, 0) for number in range(count)]
+    expected = await names_sorted(entries, order)
+    folders = ["c", "b", "a"] if order == Order("name", True) else ["a", "b", "c"]
+    assert [entry.name for entry in contents.entries] == [*folders, *expected[:7]]
+    size = sum(number % 9 for number in range(count))
+    assert (contents.folders, contents.files, contents.size) == (3, count, size)
+
+
+async def test_what_is_kept_while_a_huge_folder_is_read_is_bounded(
+    tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1000):
+        (tmp_path / str(number)).touch()
+    monkeypatch.setattr("trio_httpd.folder_entries.MOST_ENTRIES", 50)
+    monkeypatch.setattr("trio_httpd.folder_entries._TURN", 20)
+    facts_of = facts_in(folder)
+    living: list[int] = []
+
+    def counted(name: bytes) -> os.stat_result | None:
+        if name.endswith(b"7"):
+            living.append(sum(type(each) is Entry for each in gc.get_objects()))
+        return facts_of(name)
+
+    gc.collect()
+    contents = await read_entries(folder, counted, Order())
+    assert len(living) == 100
+    assert max(living) - living[0] <= 2 * 50 + 20
+    assert (len(contents.entries), contents.files) == (50, 1000)
+    assert MOST_ENTRIES == 10_000
 
 
 async def test_others_have_their_turns_while_a_huge_folder_is_read(
@@ -136,7 +180,7 @@ async def test_others_have_their_turns_while_a_huge_folder_is_read(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(take_turns)
-        assert len(await read_entries(folder, counted)) == 1000
+        assert (await read_entries(folder, counted, Order())).files == 1000
         nursery.cancel_scope.cancel()
     assert longest <= 2 * 256
 

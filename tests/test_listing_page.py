@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import unquote_to_bytes, urljoin
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_httpd.folder_entries import Entry, Order
+from trio_httpd.folder_entries import Contents, Entry, Order
 from trio_httpd.listing_page import format_page
 
 VOID = {"meta", "link"}
@@ -70,13 +71,22 @@ class Page(HTMLParser):
 def page_of(
     *entries: Entry, names: tuple[str, ...] = (), order: Order | None = None, root: str = "/"
 ) -> Page:
-    pieces = list(format_page(names, entries, order or Order(), root=root))
+    return parsed(format_page(names, contents_of(entries), order or Order(), root=root))
+
+
+def parsed(pieces: Iterable[str]) -> Page:
     page = Page()
     for piece in pieces:
         page.feed(piece)
     page.close()
     assert not page.open
     return page
+
+
+def contents_of(entries: Sequence[Entry]) -> Contents:
+    """Return the contents of a folder that has these entries only."""
+    sizes = [entry.size for entry in entries if entry.size is not None]
+    return Contents(entries, len(entries) - len(sizes), len(sizes), sum(sizes))
 
 
 def file(name: str, size: int = 0, modified: int = 0) -> Entry:
@@ -182,6 +192,16 @@ def test_the_caption_counts(entries: list[Entry], summary: str) -> None:
     assert page_of(*entries).all("caption")[0].text == summary
 
 
+def test_the_caption_counts_all_and_says_plainly_that_not_all_are_shown() -> None:
+    shown = [file(str(number), 1) for number in range(1000)]
+    contents = Contents(shown, folders=0, files=123_456, size=5 * 2**30)
+    page = parsed(format_page((), contents, Order(), root="/"))
+    assert page.all("caption")[0].text == (
+        "123,456 files, 5.0 GiB. Only the first 1,000 are shown; another order has others in front."
+    )
+    assert len(page.links(within="tbody")) == 1000
+
+
 @pytest.mark.parametrize(
     ("order", "sort", "links"),
     [
@@ -268,6 +288,6 @@ def test_any_name_leads_to_itself_and_stays_in_its_row(name: str, *, is_folder: 
 
 def test_a_huge_folder_is_never_one_huge_string() -> None:
     entries = [file(f"picture {number}.jpg", number, number) for number in range(10_000)]
-    pieces = list(format_page((), entries, Order(), root="/"))
+    pieces = list(format_page((), contents_of(entries), Order(), root="/"))
     assert len(pieces) > 50
     assert max(map(len, pieces)) < 60_000

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.published import descriptors, until_the_clock_ticks
+from tests.published import descriptors, few_descriptors, until_the_clock_ticks
 from tests.taking import file_taking_streams
 from trio_httpd import Connection, Docroot
 from trio_httpd.errors import HeaderItems
@@ -583,6 +583,30 @@ async def test_a_listing_below_a_mount_links_to_its_top(folder: Path) -> None:
 async def test_head_of_a_listing_has_no_content(folder: Path) -> None:
     response = await answers(folder, "/bare/", "HEAD", listing=True)
     assert (response.status, response.body) == (200, b"")
+
+
+async def test_a_listing_that_nobody_takes_holds_no_descriptor(folder: Path) -> None:
+    for number in range(1000):
+        (folder / "bare" / str(number)).touch()
+    async with connect(Docroot(folder, listing=True), window=4096) as client:
+        await client.get("/a.txt")
+        before = descriptors()
+        raws = [client.open() for _ in range(3)]
+        for raw in raws:
+            await raw.say(b"GET /bare/ HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await raw.hear()).startswith(b"HTTP/1.1 200 ")
+        await wait_all_tasks_blocked()
+        assert descriptors() == before
+
+
+@pytest.mark.parametrize("more", [0, 1, 2])
+async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, more: int) -> None:
+    async with publishing(folder, listing=True, index=()) as client:
+        await client.get("/a.txt")
+        client.server._watcher.held.clear()
+        with few_descriptors(more):
+            assert (await client.get("/")).status == 503
+        assert (await client.get("/")).status == 200
 
 
 # What is held.

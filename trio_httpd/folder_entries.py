@@ -2,7 +2,8 @@
 
 In comes the descriptor of a folder, and a function that tells what would be served under
 a name; out come values. A folder may be huge, and nothing here is so long at work on it
-that others would notice: each `_TURN` entries, everybody else has a turn.
+that others would notice: each `_TURN` entries, everybody else has a turn. Nor does it take
+more memory than twice `MOST_ENTRIES` need.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ Facts = Callable[[bytes], os.stat_result | None]
 
 Key = Literal["name", "size", "modified"]
 """What entries are sorted by."""
+
+MOST_ENTRIES = 10_000
+"""How many entries of a folder are shown: two megabytes of a page, and as much memory."""
 
 _TURN = 256
 _DIGITS = re.compile("[0-9]+")
@@ -59,6 +63,23 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a folder, as far as it is shown, and how much there is in all.
+
+    Args:
+        entries: the first `MOST_ENTRIES` in the order that was asked for.
+        folders: how many there are.
+        files: how many there are.
+        size: of all files together, in bytes.
+    """
+
+    entries: Sequence[Entry]
+    folders: int
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """How entries are sorted: folders first, whatever else is asked for.
 
@@ -80,7 +101,7 @@ def parse_order(query: Mapping[str, str]) -> Order:
     return Order("name", query.get("order") == "desc")
 
 
-async def read_entries(fd: int, facts_of: Facts) -> list[Entry]:
+async def read_entries(fd: int, facts_of: Facts, order: Order) -> Contents:
     """Return the files and folders in the folder that ``fd`` is a descriptor of.
 
     Left out is what is neither, what is not served, what vanishes meanwhile, and each
@@ -89,16 +110,28 @@ async def read_entries(fd: int, facts_of: Facts) -> list[Entry]:
     Args:
         fd: open for reading. It stays open.
         facts_of: tells what would be served under a name.
+        order: which entries are the first, and so are kept.
 
     Raises:
         OSError: the folder cannot be read.
     """
-    entries: list[Entry] = []
+    first: list[Entry] = []
+    folders = number = size = 0
     with os.scandir(fd) as names:
         while batch := [os.fsencode(each.name) for each in islice(names, _TURN)]:
-            entries += _served(batch, facts_of)
+            entries = list(_served(batch, facts_of))
+            number += len(entries)
+            folders += sum(entry.is_folder for entry in entries)
+            size += sum(entry.size or 0 for entry in entries)
+            first += entries
+            if len(first) >= 2 * MOST_ENTRIES:
+                first = await _first(first, order)
             await trio.lowlevel.checkpoint()
-    return entries
+    return Contents(await _first(first, order), folders, number - folders, size)
+
+
+async def _first(entries: Sequence[Entry], order: Order) -> list[Entry]:
+    return (await sort_entries(entries, order))[:MOST_ENTRIES]
 
 
 def _served(names: Iterable[bytes], facts_of: Facts) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """Listing: a folder without an index becomes a response, a page or JSON.
 
-In comes the descriptor of a folder; out go fields and content through a `Reply`. Whoever
-calls has found the folder, and knows what of it is published.
+In comes what has been read of a folder; out go fields and content through a `Reply`. A
+peer may take its time over those, so no descriptor is needed for them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import trio
 
 from ._syntax.preferences import prefers_json
-from .folder_entries import Facts, parse_order, read_entries, sort_entries
+from .folder_entries import Contents, parse_order
 from .listing_json import format_json
 from .listing_page import format_page
 from .listing_style import POLICY
@@ -19,16 +19,15 @@ from .reply import Reply
 from .request import Request
 
 
-async def send_listing(  # noqa: PLR0913
+async def send_listing(
     reply: Reply,
     request: Request,
-    fd: int,
+    contents: Contents | None,
     *,
     names: Sequence[bytes],
     root: str,
-    facts_of: Facts,
 ) -> None:
-    """Answer with what is in a folder; who asks HEAD is not worth reading it.
+    """Answer with what is in a folder.
 
     JSON is for those who prefer it (RFC 9110 §12.5.1), or say so: ``?format=json``. Fields
     that have been set stay, but for the type. There is no entity tag: a folder's own time
@@ -37,22 +36,17 @@ async def send_listing(  # noqa: PLR0913
     Args:
         reply: whose head is open.
         request: a GET or a HEAD.
-        fd: the folder, open for reading. It stays open.
+        contents: of the folder, in the order that `parse_order` has from the request; None
+            for a HEAD, which is not worth reading it.
         names: of the path from the root to the folder, in UTF-8.
         root: what to call the root, "/" for instance.
-        facts_of: tells what would be served under a name in the folder.
-
-    Raises:
-        OSError: the folder cannot be read; nothing has been sent then.
     """
     as_json = _wants_json(request)
     _add_fields(reply, as_json=as_json)
-    if request.method != "HEAD":
-        order = parse_order(request.query)
-        entries = await sort_entries(await read_entries(fd, facts_of), order)
-        path = [name.decode() for name in names]
-        page = format_json(entries) if as_json else format_page(path, entries, order, root=root)
-        for piece in page:
+    if contents is not None:
+        path, order = [name.decode() for name in names], parse_order(request.query)
+        html = format_page(path, contents, order, root=root)
+        for piece in format_json(contents.entries) if as_json else html:
             await reply.send(piece)
             await trio.lowlevel.checkpoint()  # To make a piece takes longer than to send it.
     await reply.finish()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from .folder_entries import Entry, Key, Order
+from .folder_entries import Contents, Entry, Key, Order
 from .listing_style import ICON, STYLE
 
 _ROWS = 200
@@ -39,22 +39,22 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def format_page(
-    names: Sequence[str], entries: Sequence[Entry], order: Order, *, root: str
+    names: Sequence[str], contents: Contents, order: Order, *, root: str
 ) -> Iterator[str]:
     """Return the pieces of the page.
 
     Args:
         names: of the path from the root to the folder; none for the root itself.
-        entries: what is in the folder, in that order.
+        contents: what is in the folder, in that order.
         order: how they are sorted, which the headings of the columns tell.
         root: what to call the root, "/" for instance.
     """
     yield _top(names, root)
-    yield _head_of_table(entries, order)
+    yield _head_of_table(contents, order)
     if names:
         yield _PARENT
-    for start in range(0, len(entries), _ROWS):
-        yield "".join(map(_row, entries[start : start + _ROWS]))
+    for start in range(0, len(contents.entries), _ROWS):
+        yield "".join(map(_row, contents.entries[start : start + _ROWS]))
     yield "</tbody>\n</table>\n</main>\n</body>\n</html>\n"
 
 
@@ -91,11 +91,11 @@ def _crumbs(names: Sequence[str], root: str) -> str:
     return f'{"".join(links)}<li aria-current="page">{_isolated(here)}</li>\n'
 
 
-def _head_of_table(entries: Sequence[Entry], order: Order) -> str:
+def _head_of_table(contents: Contents, order: Order) -> str:
     headings = "".join(_heading(key, label, order) for key, label in _COLUMNS)
     return f"""\
 <table>
-<caption>{_summary(entries)}</caption>
+<caption>{_summary(contents)}</caption>
 <thead>
 <tr>{headings}</tr>
 </thead>
@@ -103,14 +103,21 @@ def _head_of_table(entries: Sequence[Entry], order: Order) -> str:
 """
 
 
-def _summary(entries: Sequence[Entry]) -> str:
-    sizes = [entry.size for entry in entries if entry.size is not None]
+def _summary(contents: Contents) -> str:
     parts = []
-    if folders := len(entries) - len(sizes):
-        parts.append(_counted(folders, "folder"))
-    if sizes:
-        parts += [_counted(len(sizes), "file"), _size(sum(sizes))]
-    return ", ".join(parts) or "This folder is empty."
+    if contents.folders:
+        parts.append(_counted(contents.folders, "folder"))
+    if contents.files:
+        parts += [_counted(contents.files, "file"), _size(contents.size)]
+    return (", ".join(parts) or "This folder is empty.") + _cut(contents)
+
+
+def _cut(contents: Contents) -> str:
+    """Return what is said where not all entries are shown."""
+    shown = len(contents.entries)
+    if shown == contents.folders + contents.files:
+        return ""
+    return f". Only the first {shown:,} are shown; another order has others in front."
 
 
 def _counted(number: int, what: str) -> str:

@@ -23,6 +23,7 @@ from .docroot import Docroot
 from .errors import HTTPError
 from .file_reply import send_at_once, send_representation
 from .files import FoundFile, OpenFolder, open_path, want_answered
+from .folder_entries import Contents, parse_order, read_entries
 from .held_files import HeldFiles
 from .listing import send_listing
 from .published_file import PublishedFile
@@ -188,17 +189,18 @@ async def _answer_folder(
 
 async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
     mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
+    contents = await _read_folder(request, folder)
+    await send_listing(reply, request, contents, names=folder.names, root=mount or "/")
+
+
+async def _read_folder(request: Request, folder: OpenFolder) -> Contents | None:
+    """Read a folder for its listing, unless it is for a HEAD; close it before that is sent."""
     with folder, want_answered():
         fd = folder.open_to_list()
         try:
-            await send_listing(
-                reply,
-                request,
-                fd,
-                names=folder.names,
-                root=mount or "/",
-                facts_of=folder.facts_of,
-            )
+            if request.method == "HEAD":
+                return None
+            return await read_entries(fd, folder.facts_of, parse_order(request.query))
         finally:
             os.close(fd)
 
