@@ -135,6 +135,26 @@ def test_breadcrumbs_lead_up_to_the_root_and_no_farther() -> None:
     assert page.all("nav")[0].attributes["aria-label"]
 
 
+@pytest.mark.parametrize("depth", [51, 52, 200])
+def test_breadcrumbs_of_a_long_way_are_the_root_and_the_nearest(depth: int) -> None:
+    names = tuple(map(str, range(depth)))
+    page = page_of(names=names)
+    (root, top), *nearest = page.links(within="nav")
+    assert (root, top) == ("/", "../" * depth)
+    assert nearest == [(names[-1 - up], "../" * up) for up in range(50, 0, -1)]
+    shown = [each.text for each in page.all("li")]
+    assert shown == ["/", *["…"] * (depth > 51), *names[-51:]]
+
+
+def test_a_page_grows_only_as_the_path_does() -> None:
+    short, long = (len("".join(page_below(count))) for count in (1000, 4000))
+    assert long - short <= 3000 * (len("../") + 2 * len("x/"))
+
+
+def page_below(count: int) -> Iterable[str]:
+    return format_page(["x"] * count, contents_of([]), Order(), root="/")
+
+
 def test_the_root_has_no_parent() -> None:
     assert page_of(file("a")).links(within="tbody") == [("a", "./a")]
     assert page_of(names=("x",)).links(within="tbody") == [("Parent folder", "../")]

@@ -24,6 +24,9 @@ from .listing_style import ICON, STYLE
 _ROWS = 200
 """How many rows a piece of the page has: some 50 kB."""
 
+_CRUMBS = 50
+"""How many folders between the root and this one have a link; each is as long as it leads up."""
+
 _UNSEEN = re.compile(
     r"^\s+|\s+$|[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f"
     r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb]"
@@ -82,13 +85,22 @@ def _top(names: Sequence[str], root: str) -> str:
 
 
 def _crumbs(names: Sequence[str], root: str) -> str:
-    """Return the way from the root down to the folder, which is no link itself."""
+    """Return the way from the root down to the folder, which is no link itself.
+
+    A very long way has links to the root and the nearest folders only.
+    """
     *above, here = (root, *names)
-    links = (
-        f'<li><a href="{"../" * (len(above) - depth)}">{_isolated(name)}</a></li>\n'
-        for depth, name in enumerate(above)
-    )
-    return f'{"".join(links)}<li aria-current="page">{_isolated(here)}</li>\n'
+    nearest = above[1:][-_CRUMBS:]
+    crumbs = [_crumb(name, len(nearest) - number) for number, name in enumerate(nearest)]
+    if len(nearest) < len(above) - 1:
+        crumbs.insert(0, "<li>\u2026</li>\n")
+    if above:
+        crumbs.insert(0, _crumb(root, len(above)))
+    return f'{"".join(crumbs)}<li aria-current="page">{_isolated(here)}</li>\n'
+
+
+def _crumb(name: str, height: int) -> str:
+    return f'<li><a href="{"../" * height}">{_isolated(name)}</a></li>\n'
 
 
 def _head_of_table(contents: Contents, order: Order) -> str:
