@@ -143,9 +143,33 @@ def test_the_coding_is_the_one_wanted_most(field: str | None, coding: str | None
 
 
 def test_a_field_too_long_to_be_remembered_is_read_all_the_same() -> None:
-    field = "gzip" + "," * 1000
+    field = "gzip" + " " * 1000
     assert choose_coding(field, CODINGS) == choose_coding(field, ["gzip"]) == "gzip"
     assert choose_coding(field, ()) == "identity"
+
+
+@pytest.mark.parametrize("element", ["identity;q=0", "", 'a;b=","'])
+def test_a_list_of_more_than_100_elements_is_as_if_it_were_not_there(element: str) -> None:
+    for first in ("gzip", "application/json", "image/png"):
+        excessive = ",".join([first, *[element] * 100])
+        assert choose_coding(excessive, CODINGS) == choose_coding(None, CODINGS)
+        assert not prefers_json(excessive)
+        assert accepts_html(excessive)
+
+
+def test_a_list_of_100_elements_is_read() -> None:
+    assert choose_coding(",".join(["gzip"] * 100), CODINGS) == "gzip"
+    assert prefers_json(",".join(["application/json"] * 100))
+    assert not accepts_html(",".join(["image/png"] * 100))
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(4096, True), (4097, False)])
+def test_more_than_4096_characters_are_as_if_they_were_not_there(
+    length: int, *, is_read: bool
+) -> None:
+    assert choose_coding("gzip".ljust(length), CODINGS) == ("gzip" if is_read else "identity")
+    assert prefers_json("application/json".ljust(length)) is is_read
+    assert accepts_html("image/png".ljust(length)) is not is_read
 
 
 @pytest.mark.parametrize("field", [None, "", "gzip", "*", "gzip, *;q=0.5"])
