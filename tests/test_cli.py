@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_httpd import Address
+from trio_httpd import Address, Docroot, Mounts
 from trio_httpd.cli import (
     installed_version,
     is_loopback,
@@ -21,6 +21,7 @@ from trio_httpd.cli import (
     start_line,
     start_lines,
     warning,
+    warning_of_ways_around,
 )
 from trio_httpd.folder_options import Folder
 
@@ -136,6 +137,16 @@ def test_passwords_that_others_can_read_are_warned_of(host: str) -> None:
     said = warning([Folder(), Folder("/a", "b", {"auth": ["a:b"]})], addresses)
     assert said.startswith("trio-httpd: warning: passwords go ")
     assert warning([Folder()], addresses) == ""
+
+
+def test_a_folder_with_passwords_that_is_open_elsewhere_is_warned_of(tmp_path: Path) -> None:
+    inner = Docroot(tmp_path / "a\nb", auth={"ann": "secret"})
+    assert warning_of_ways_around(inner) == ""
+    assert warning_of_ways_around(Mounts({"/": inner})) == ""
+    assert warning_of_ways_around(Mounts({"/files": tmp_path, "/own": inner})) == (
+        f"trio-httpd: warning: {tmp_path}/a\\nb is at /files/a%0Ab/ as well,"
+        " where its passwords are not asked for; --hide it there\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,9 @@ def test_what_is_behind_two_hyphens_is_no_flag() -> None:
 def test_passwords_can_be_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_text("ann:a\nbob:b\n")
-    options = options_of("--auth", "eve:e", "--auth-file", str(file))
-    assert options == {"auth": {"eve": "e", "ann": "a", "bob": "b"}}
+    (folder,) = folders_of("--auth", "eve:e", "--auth-file", str(file))
+    assert folder.options == {"auth": {"eve": "e", "ann": "a", "bob": "b"}}
+    assert folder.password_files == [str(file)]
     said = complaint("--auth", "ann:b", "--auth-file", str(file))
     assert said == "argument --auth-file: two passwords for ann"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,14 @@ import pytest
 
 from trio_httpd import Docroot, Mounts
 from trio_httpd.folder_options import Folder
-from trio_httpd.loading import Complaint, ForeignFailure, find_handler, find_site, format_foreign
+from trio_httpd.loading import (
+    Complaint,
+    ForeignFailure,
+    find_handler,
+    find_site,
+    format_foreign,
+    ways_around,
+)
 
 APP = '''
 async def hello(conn):
@@ -291,3 +299,95 @@ def test_what_does_not_go_together_is_told_in_a_line(
     target: str | None, folders: list[Folder], said: str
 ) -> None:
     assert site_complaint(target, *folders) == said
+
+
+# What shall not be published.
+
+
+def with_passwords(file: str, prefix: str = "", path: str = "") -> Folder:
+    """Return what flags say of a folder that asks for the passwords in a file."""
+    folder = mount(prefix, path, auth="ann:secret")
+    folder.password_files.append(file)
+    return folder
+
+
+@pytest.fixture
+def tree(here: Path) -> Path:
+    """Make folders, files of passwords, and links to both."""
+    for name in ("public/deep", "private"):
+        (here / name).mkdir(parents=True)
+    for name in ("users", "public/users", "public/.users"):
+        (here / name).write_text("ann:secret")
+    (here / "link").symlink_to("public")
+    (here / "leading in").symlink_to("public/users")
+    (here / "public" / "leading out").symlink_to("../users")
+    os.mkfifo(here / "public" / "pipe")
+    return here
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["public/users", "public/.users", "./public/deep/../users", "link/users", "leading in",
+     "public/leading out"],
+)  # fmt: skip
+@pytest.mark.parametrize("target", ["public", "link"])
+def test_a_file_of_passwords_is_refused_in_a_folder_that_is_published(
+    target: str, file: str, tree: Path
+) -> None:
+    said = f"the passwords in {Path(file)} lie in {tree / target}, which is published"
+    assert site_complaint(target, with_passwords(file)) == said
+    asking = with_passwords(file, "/private", "private")
+    assert site_complaint(target, Folder(), asking) == said
+    assert site_complaint(None, Folder(), mount("/a", target), asking) == said
+
+
+@pytest.mark.usefixtures("tree")
+@pytest.mark.parametrize("file", ["users", "public/pipe", "/dev/null"])
+def test_a_file_of_passwords_elsewhere_is_nothing_to_complain_of(file: str) -> None:
+    find_site("public", [with_passwords(file)])
+    find_site("public", [Folder(), with_passwords(file, "/private", "private")])
+
+
+def ways(*mounts: Folder) -> list[tuple[str, str]]:
+    site, _ = find_site(None, [Folder(), *mounts])
+    assert isinstance(site, Mounts)
+    return [(Path(inner.path).name, path) for inner, path in ways_around(site.docroots)]
+
+
+@pytest.fixture
+def private(tree: Path) -> Folder:
+    (tree / "public" / "a b" / "private").mkdir(parents=True)
+    return mount("/private", "public/a b/private", auth="ann:secret")
+
+
+@pytest.mark.parametrize("path", ["public", "link", "public/a b"])
+def test_a_folder_with_passwords_in_one_without_is_open(path: str, private: Folder) -> None:
+    url = "/private/" if path == "public/a b" else "/a%20b/private/"
+    assert ways(mount("/files", path), private) == [("private", f"/files{url}")]
+    assert ways(private, mount("/files", path)) == [("private", f"/files{url}")]
+
+
+def test_a_folder_that_is_published_twice_is_open_where_it_has_no_passwords(
+    private: Folder,
+) -> None:
+    assert ways(private, mount("/", private.path)) == [("private", "/")]
+
+
+def test_other_passwords_are_a_way_around(private: Folder) -> None:
+    assert ways(mount("/files", "public", auth="bob:secret"), private) == [
+        ("private", "/files/a%20b/private/")
+    ]
+    assert ways(mount("/files", "public", auth="ann:secret"), private) == []
+
+
+def test_what_is_hidden_or_behind_a_mount_is_no_way_around(private: Folder) -> None:
+    assert ways(mount("/files", "public", hide="private"), private) == []
+    private.prefix = "/a b/private"
+    assert ways(mount("/", "public"), private) == []
+    private.prefix = "/private"
+    assert ways(mount("/", "public"), mount("/a b", "private"), private) == []
+
+
+def test_a_folder_without_passwords_may_lie_in_one_with_some(private: Folder) -> None:
+    assert ways(mount("/files", "public", auth="ann:secret"), mount("/a", "public/deep")) == []
+    assert ways(private, mount("/deep", "public/deep")) == []

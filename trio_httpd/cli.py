@@ -20,11 +20,13 @@ import trio
 
 from .addresses import Address
 from .config import Limits
+from .connection import Handler
 from .console import log_to, printable, write
 from .descriptors import fill_standard, most_connections, raise_limit
 from .folder_flags import add_folder_options, add_mounts, spelled_out
 from .folder_options import Folder
-from .loading import Complaint, ForeignFailure, Places, find_site, format_foreign
+from .loading import Complaint, ForeignFailure, Places, find_site, format_foreign, ways_around
+from .mounts import Mounts
 from .program import run_and_tell
 from .server import Server
 
@@ -78,6 +80,7 @@ def _obey(arguments: argparse.Namespace) -> int:
     def tell(server: Server) -> None:
         write(sys.stdout, start_lines(places, server.addresses))
         write(sys.stderr, warning(arguments.folders, server.addresses))
+        write(sys.stderr, warning_of_ways_around(handler))
 
     try:
         run_and_tell(
@@ -231,6 +234,16 @@ def warning(folders: Sequence[Folder], addresses: Sequence[Address]) -> str:
     """Return the line that says that others can read passwords; nothing if they cannot."""
     asked = any("auth" in folder.said for folder in folders)
     return _PLAIN_PASSWORDS if asked and not all(map(is_loopback, addresses)) else ""
+
+
+def warning_of_ways_around(handler: Handler) -> str:
+    """Return a line for each folder with passwords that is open by another way."""
+    docroots = handler.docroots if isinstance(handler, Mounts) else {}
+    return "".join(
+        f"{PROGRAM}: warning: {printable(str(docroot.path))} is at {path} as well, where its"
+        " passwords are not asked for; --hide it there\n"
+        for docroot, path in ways_around(docroots)
+    )
 
 
 def is_loopback(address: Address) -> bool:

@@ -48,6 +48,7 @@ class _AboutFolder(argparse.Action):
 class _AuthFile(_AboutFolder):
     def note(self, folders: list[Folder], value: str) -> None:
         folders[-1].say(self.dest, *users_in(value))
+        folders[-1].password_files.append(value)
 
 
 class _Mount(_AboutFolder):

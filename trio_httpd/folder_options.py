@@ -34,6 +34,8 @@ class Folder:
     """Values as they were written, by the keyword of `Docroot` that they are for."""
     flags: list[str] = field(default_factory=list)
     """The flags that brought them, in order."""
+    password_files: list[str] = field(default_factory=list)
+    """Where passwords were read from, as it was written."""
 
     def say(self, keyword: str, *values: str) -> None:
         """Add ``values`` to those of an option.

@@ -12,11 +12,12 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, cast
+from urllib.parse import quote
 
 from .connection import Handler
 from .docroot import Docroot
@@ -58,6 +59,8 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
     about, *mounted = folders
     if not mounted:
         handler, name = find_handler("." if target is None else target, about)
+        if isinstance(handler, Docroot):
+            require_secret(about.password_files, [handler])
         return handler, [("/", name)]
     docroots = [(str(folder.prefix), mounted_folder(folder)) for folder in mounted]
     if target is not None:
@@ -67,6 +70,8 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
             f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
         )
     mounts = joined(docroots)
+    files = [file for folder in folders for file in folder.password_files]
+    require_secret(files, mounts.docroots.values())
     return mounts, [(prefix, shown(docroot)) for prefix, docroot in mounts.docroots.items()]
 
 
@@ -140,6 +145,48 @@ def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
 def shown(docroot: Docroot) -> str:
     """Return what is said of a folder: who puts passwords on one sees if others have none."""
     return str(docroot.path) if docroot.auth is None else f"{docroot.path} with passwords"
+
+
+# What shall not be published.
+
+
+def require_secret(files: Iterable[str], docroots: Iterable[Docroot]) -> None:
+    """Refuse files of passwords that lie in a folder that is published, hidden or not.
+
+    Raises:
+        Complaint: one does, by its name or by where links lead.
+    """
+    roots = [Path(docroot.path) for docroot in docroots]
+    for file in filter(Path.is_file, map(Path, files)):  # A pipe is sent to nobody.
+        paths = (file.parent.resolve() / file.name, file.resolve())
+        for root in roots:
+            if any(path.is_relative_to(root.resolve()) for path in paths):
+                raise Complaint(f"the passwords in {file} lie in {root}, which is published")
+
+
+def ways_around(docroots: Mapping[str, Docroot]) -> Iterator[tuple[Docroot, str]]:
+    """Yield each folder that has passwords, and a path of URLs by which it does without.
+
+    It lies in another folder that is published, without the same passwords.
+
+    Args:
+        docroots: those of `Mounts`.
+    """
+    for prefix, outer in docroots.items():
+        for inner in docroots.values():
+            names = _names_below(outer, inner)
+            if inner.auth in (None, outer.auth) or names is None:
+                continue
+            path = prefix + "".join(f"{quote(name)}/" for name in names)
+            owner = docroots[max(filter(path.startswith, docroots), key=len)]
+            if owner is outer and outer.rules.publishes(tuple(map(os.fsencode, names))):
+                yield inner, path
+
+
+def _names_below(outer: Docroot, inner: Docroot) -> tuple[str, ...] | None:
+    """Return the way from one folder to another in it, None if that is not in it."""
+    root, path = (Path(docroot.path).resolve() for docroot in (outer, inner))
+    return path.relative_to(root).parts if path.is_relative_to(root) else None
 
 
 def absolute_folder(path: str) -> str:

@@ -139,14 +139,17 @@ def test_flags_say_how_a_folder_is_published(folder: Path) -> None:
         assert ended(process, signal.SIGTERM) == (0, "")
 
 
-def test_each_folder_is_published_as_is_said_behind_its_mount(folder: Path) -> None:
+def test_each_folder_is_published_as_is_said_behind_its_mount(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in ("app", "files"):
         (folder / name).mkdir()
     (folder / "app" / "index.html").write_text("<p>app\n")
     (folder / "files" / ".a").write_text("a")
-    (folder / "users").write_text("ann:secret\n")
-    arguments = """. --mount /app=app --spa
-        --mount /files/=files --listing --hidden --auth-file users"""
+    users = tmp_path_factory.mktemp("secret") / "users"
+    users.write_text("ann:secret\n")
+    arguments = f""". --mount /app=app --spa
+        --mount /files/=files --listing --hidden --auth-file {users}"""
     with running(*arguments.split(), folder=folder) as (process, port, line):
         url = f"http://127.0.0.1:{port}"
         assert process.stdout is not None
@@ -177,6 +180,16 @@ def test_passwords_for_other_machines_are_warned_of(folder: Path) -> None:
         status, errors = ended(process, signal.SIGTERM)
     assert status == 0
     assert errors.startswith("trio-httpd: warning: passwords go ")
+    assert errors.count("\n") == 1
+
+
+def test_a_way_around_passwords_is_warned_of(folder: Path) -> None:
+    (folder / "private").mkdir()
+    arguments = [".", "--mount", "/files=private", "--auth", "ann:secret"]
+    with running(*arguments, folder=folder) as (process, _, _):
+        status, errors = ended(process, signal.SIGTERM)
+    assert status == 0
+    assert errors.startswith(f"trio-httpd: warning: {folder}/private is at /private/ as well")
     assert errors.count("\n") == 1
 
 
