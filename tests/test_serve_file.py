@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.published import descriptors, few_descriptors
+from tests.published import descriptors, few_descriptors, until_the_clock_ticks
 from trio_httpd import Connection, Docroot, Handler, HTTPError, Server
 from trio_httpd.file_content import WINDOW
 from trio_httpd.held_files import SECONDS
@@ -45,6 +45,7 @@ def folder(tmp_path: Path) -> Path:
     for file in tmp_path.rglob("*"):
         if file.is_file() and not file.is_symlink():
             os.utime(file, (OLD, OLD))
+    until_the_clock_ticks(tmp_path)
     return tmp_path
 
 
