@@ -76,6 +76,11 @@ async def refused(
         assert (await client.get("/")).text() == "no"
 
 
+def undated(response: ClientResponse) -> dict[str, str]:
+    """Return the fields of a response, but for when it was made."""
+    return {name: value for name, value in response.headers.items() if name != "date"}
+
+
 # A path.
 
 
@@ -114,7 +119,7 @@ async def test_head_has_the_same_fields_and_no_content(folder: Path) -> None:
         whole = await sent(folder / name)
         head = await sent(folder / name, "HEAD", {"Range": "bytes=0-1"})
         assert (head.status, head.body) == (200, b"")
-        assert dict(head.headers) == dict(whole.headers)
+        assert undated(head) == undated(whole)
 
 
 async def test_each_descriptor_is_closed(folder: Path) -> None:
@@ -241,7 +246,7 @@ async def test_a_part_of_a_file_is_a_whole_of_its_own(
         assert (response.status, response.body) == (200, expected)
         assert response.headers["Content-Length"] == str(len(expected))
         head = await sent(file, "HEAD", **options)
-        assert dict(head.headers) == dict(response.headers)
+        assert undated(head) == undated(response)
 
 
 async def test_each_part_has_a_tag_of_its_own(folder: Path) -> None:
