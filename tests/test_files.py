@@ -461,9 +461,8 @@ def test_want_of_descriptors_for_a_compressed_form_is_503(packed: Path) -> None:
 
 
 def test_a_compressed_form_that_may_not_be_read_is_passed_by(forbidding: Path) -> None:
-    for name in ("file", "file.gz"):
-        (forbidding / name).write_text("x")
     (forbidding / "file").chmod(0o644)
+    (forbidding / "file.gz").write_text("x")
     (forbidding / "file.gz").chmod(0)
     with as_nobody():
         assert forms(find(forbidding, "/file", precompressed=("gzip",))) == {}
