@@ -63,7 +63,7 @@ def test_no_limit_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "connections"),
-    [(8, 1), (17, 1), (64, 48), (256, 224), (2**20, 2**20 - 128), (math.inf, math.inf)],
+    [(8, 1), (17, 1), (64, 24), (256, 112), (2**20, 2**19 - 64), (math.inf, math.inf)],
 )
 def test_some_descriptors_are_kept_for_files(limit: float, connections: float) -> None:
     assert most_connections(limit) == connections

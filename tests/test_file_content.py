@@ -25,7 +25,7 @@ from trio_httpd.file_content import (
     read_cached,
     read_window,
 )
-from trio_httpd.files import OpenFile, open_file
+from trio_httpd.open_file import OpenFile, open_file
 
 
 @pytest.fixture

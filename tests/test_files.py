@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from tests.published import descriptors, few_descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, HTTPError
 from trio_httpd._syntax.paths import FilePath, parse_path
-from trio_httpd.files import FoundFile, OpenFile, OpenFolder, open_file, open_path
+from trio_httpd.files import FoundFile, OpenFolder, open_path
+from trio_httpd.open_file import OpenFile, open_file
 
 NOBODY = 65534
 
@@ -521,11 +522,8 @@ def test_what_a_link_leads_to_has_facts_where_it_is_followed(hostile: Path) -> N
 def test_a_folder_that_is_not_published_is_not_listed_through_a_link(
     hostile: Path, raw: str
 ) -> None:
-    with (
-        listed(hostile, raw, follow_symlinks=True) as folder,
-        pytest.raises(HTTPError, match="404"),
-    ):
-        folder.open_to_list()
+    with pytest.raises(HTTPError, match="404"), listed(hostile, raw, follow_symlinks=True):
+        pass
     with listed(hostile, raw, follow_symlinks="anywhere") as folder:
         os.close(folder.open_to_list())
 
@@ -542,10 +540,12 @@ def test_a_folder_that_may_only_be_searched_is_403(forbidding: Path) -> None:
 # Facts.
 
 
-def facts(mtime_ns: int = 2**40, size: int = 2, inode: int = 3) -> OpenFile:
+def facts(
+    changed_ns: int = 2**40, size: int = 2, inode: int = 3, mtime_ns: int = 2**40
+) -> OpenFile:
     """Return a file of which no more is known."""
-    known = os.stat_result((0, inode, 0, 1, 0, 0, size, 0, 0, 0), {"st_mtime_ns": mtime_ns})
-    return OpenFile(-1, "a", known)
+    times = {"st_ctime_ns": changed_ns, "st_mtime_ns": mtime_ns}
+    return OpenFile(-1, "a", os.stat_result((0, inode, 0, 1, 0, 0, size, 0, 0, 0), times))
 
 
 def tag_of(file: OpenFile) -> str:
@@ -562,20 +562,34 @@ def test_a_tag_is_strong_and_of_time_size_and_inode() -> None:
     ("mtime_ns", "modified"), [(7_999_999_999, 7), (10_000_000_000, 10), (11_000_000_000, 10)]
 )
 def test_no_file_has_changed_in_the_future(mtime_ns: int, modified: int) -> None:
-    assert facts(mtime_ns).validators(now=10.9).modified == modified
+    assert facts(mtime_ns=mtime_ns).validators(now=10.9).modified == modified
 
 
-@pytest.mark.parametrize("mtime_ns", [-(2**62), -1, 0, 1, 1_000_000_000])
-def test_where_no_times_are_kept_a_tag_is_weak_and_no_change_is_told(mtime_ns: int) -> None:
-    validators = facts(mtime_ns).validators()
-    assert validators.modified is None
-    assert validators.etag is not None
-    assert validators.etag.weak
+@pytest.mark.parametrize("time_ns", [-(2**62), -1, 0, 1, 1_000_000_000])
+def test_where_no_times_are_kept_a_tag_is_weak_and_no_change_is_told(time_ns: int) -> None:
+    assert facts(mtime_ns=time_ns).validators().modified is None
+    assert facts(mtime_ns=time_ns).validators().etag == facts().validators().etag
+    etag = facts(time_ns).validators().etag
+    assert etag is not None
+    assert etag.weak
+
+
+def test_a_file_whose_date_was_set_back_has_another_tag(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with open_file(path) as file:
+        before = file.validators()
+    until_the_clock_ticks(tmp_path)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
+    with open_file(path) as file:
+        assert file.validators().modified == before.modified
+        assert file.validators().etag != before.etag
 
 
 def test_what_time_it_is_is_known() -> None:
     now = time.time()
-    modified = facts(2**62).validators().modified
+    modified = facts(mtime_ns=2**62).validators().modified
     assert modified is not None
     assert now - 2 < modified < now + 60
 

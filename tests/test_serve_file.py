@@ -74,7 +74,7 @@ async def heard_from(handler: Handler, request: str, **options: Any) -> bytes:
 
 async def test_a_file_has_type_length_tag_and_date(folder: Path) -> None:
     facts = (folder / "a b.txt").stat()
-    tag = f'"{facts.st_mtime_ns:x}-5-{facts.st_ino:x}"'
+    tag = f'"{facts.st_ctime_ns:x}-5-{facts.st_ino:x}"'
     assert (
         await heard_from(Docroot(folder), "GET /a%20b.txt")
         == (

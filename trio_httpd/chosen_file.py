@@ -17,9 +17,9 @@ from ._syntax.disposition import format_disposition
 from ._syntax.ranges import ByteRange
 from .file_content import FileObject, descriptor_of
 from .file_reply import send_part, send_representation
-from .files import OpenFile, as_opened, open_file
 from .held_files import HeldFiles
 from .media_types import media_type
+from .open_file import OpenFile, as_opened, open_file
 from .reply import Reply
 from .representation import Representation, validator_fields
 from .request import Request
@@ -98,7 +98,7 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
     if tag is not None or date is not None:
         tags = parse_tags(tag or "")
         modified = None if date is None else parse_date(date)
-        return Validators(tags[0] if tags and tags != "*" else None, modified)
+        return Validators(tags[0] if tags else None, modified)
     if isinstance(source, FileObject):
         return _UNKNOWN
     current = source.validators()

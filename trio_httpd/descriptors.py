@@ -36,12 +36,12 @@ def raise_limit() -> float:
 
 
 def most_connections(limit: float) -> float:
-    """Return how many connections leave descriptors for files and the rest.
+    """Return how many connections leave descriptors for the file that each is sent, and the rest.
 
     Args:
         limit: how many descriptors this process may have.
     """
-    return limit if limit == math.inf else max(1, int(limit) - _reserve(limit))
+    return limit if limit == math.inf else max(1, (int(limit) - _reserve(limit)) // 2)
 
 
 def most_held() -> int:

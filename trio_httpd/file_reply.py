@@ -72,6 +72,7 @@ async def send_representation(reply: Reply, request: Request, chosen: Representa
         await rest
     if reply.finished:
         return
+    reply.declared = None
     parts = None
     if 200 <= reply.status < 300 and request.is_selective:
         if _failed_status(request, chosen) is not None:

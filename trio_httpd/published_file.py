@@ -12,7 +12,8 @@ from typing import Self
 from ._syntax.conditions import EntityTag, Validators
 from ._syntax.preferences import choose_coding
 from .docroot import Docroot
-from .files import FoundFile, OpenFile
+from .files import FoundFile
+from .open_file import OpenFile
 from .representation import Representation, validator_fields
 from .response import Fields, Standing
 
@@ -23,11 +24,10 @@ class PublishedFile:
     Several may hold it; each closes it once, as a context manager does.
     """
 
-    __slots__ = ("_codings", "_files", "_forms", "_holders", "is_negotiated", "plain")
+    __slots__ = ("_codings", "_files", "_forms", "is_negotiated", "plain")
 
     def __init__(self, docroot: Docroot, found: FoundFile) -> None:
         self._files = [found.file, *(file for _, file in found.sidecars)]
-        self._holders = 1
         rules = docroot.rules
         media_type = rules.media_type(found.file.name)
         common: Fields = [(b"Accept-Ranges", b"bytes"), *rules.fields_for(found.names)]
@@ -59,15 +59,14 @@ class PublishedFile:
 
     def hold(self) -> Self:
         """Let one more hold it."""
-        self._holders += 1
+        for file in self._files:
+            file.hold()
         return self
 
     def close(self) -> None:
-        """Let one less hold it; the last one closes the files."""
-        self._holders -= 1
-        if not self._holders:
-            for file in self._files:
-                file.close()
+        """Let one less hold it."""
+        for file in self._files:
+            file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -21,10 +21,12 @@ from urllib.parse import unquote
 from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
 from .errors import HTTPError
+from .file_errors import want_answered
 from .file_reply import send_at_once, send_representation
-from .files import FoundFile, OpenFolder, open_path, want_answered
+from .files import FoundFile, OpenFolder, open_path
 from .held_files import HeldFiles
 from .listing import send_listing
+from .open_file import OpenFile
 from .published_file import PublishedFile
 from .reply import Reply
 from .representation import Representation
@@ -44,20 +46,14 @@ def serve_file(
     A file that is held leaves at once where that can be.
     """
     reply.require_open()
+    reply.declared = None  # It is the file's length that counts.
     path = request.raw_path if path is None else path
     published = None if docroot.rules.looks_at_requests else held.find(docroot, path)
     if published is not None and (chosen := _chosen(request, published)) is not None:
         rest = send_at_once(reply, request, chosen)
-        if rest is not None:
-            return _wait_holding(published.hold(), rest)
-        if reply.finished:
-            return None
+        if rest is not None or reply.finished:
+            return rest
     return _serve(reply, request, held, docroot, path)
-
-
-async def _wait_holding(published: PublishedFile, rest: Awaitable[None]) -> None:
-    with published:
-        await rest
 
 
 async def _serve(
@@ -70,17 +66,16 @@ async def _serve(
         _admit(reply, request, docroot)
         published = held.find(docroot, path)
         if published is not None:
-            with published.hold():
-                await _send_file(reply, request, published)
+            await _send_file(reply, request, published.hold())
             return
         found = _look_up(request, held, docroot, path)
         if not isinstance(found, FoundFile):
             await _answer_folder(reply, request, docroot, found, path)
             return
-        with PublishedFile(docroot, found) as published:
-            if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
-                held.keep(docroot, path, published)
-            await _send_file(reply, request, published)
+        published = PublishedFile(docroot, found)
+        if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
+            held.keep(docroot, path, published)
+        await _send_file(reply, request, published)
     except HTTPError as problem:
         if reply.out:
             raise
@@ -88,10 +83,15 @@ async def _serve(
 
 
 async def _send_file(reply: Reply, request: Request, published: PublishedFile) -> None:
-    chosen = _chosen(request, published)
-    if chosen is None:
-        raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
-    await send_representation(reply, request, chosen)
+    """Send a file in the best of its forms, and close it."""
+    with published:
+        chosen = _chosen(request, published)
+        if chosen is None:
+            raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
+        assert isinstance(chosen.source, OpenFile)
+        file = chosen.source.hold()
+    with file:  # The other forms' descriptors are not kept for a peer that is slow.
+        await send_representation(reply, request, chosen)
 
 
 async def _answer_problem(

@@ -33,8 +33,8 @@ UNKNOWN = Validators(None, None)
         ('"W/"', [EntityTag('"W/"')]),
         ("", []),
         (",", []),
-        ("*", "*"),
-        (" *\t", "*"),
+        ("*", []),
+        (" *\t", []),
     ],
 )
 def test_a_list_of_tags_is_read(value: str, tags: list[EntityTag]) -> None:

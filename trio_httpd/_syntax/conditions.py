@@ -8,6 +8,7 @@ the peer sent.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -39,14 +40,12 @@ class EntityTag(NamedTuple):
         return self.opaque == other.opaque and not self.weak and not other.weak
 
 
-def parse_tags(value: str) -> list[EntityTag] | Literal["*"]:
-    """Return the tags of a list, or ``"*"``, which stands for any.
+def parse_tags(value: str) -> list[EntityTag]:
+    """Return the tags of a list; ``*`` is none.
 
     Of a list that breaks the grammar, no tag is taken: whoever sent it is told what
     there is, as if he knew nothing.
     """
-    if value.strip(" \t") == "*":
-        return "*"
     tags: list[EntityTag] = []
     position = 0
     while position < len(value):
@@ -121,7 +120,8 @@ def holds_if_range(value: str, current: Validators) -> bool:
         current: the validators of what would be sent.
     """
     if match := _ONE_TAG.fullmatch(value):
-        return _same(EntityTag(match[2], weak=match[1] == "W/"), current.etag)
+        tag = EntityTag(match[2], weak=match[1] == "W/")
+        return current.etag is not None and tag.is_same(current.etag)
     return current.modified is not None and parse_date(value) == current.modified
 
 
@@ -132,16 +132,14 @@ def _is_changed(conditions: Conditions, current: Validators) -> bool:
     sent it wanted to be safe.
     """
     if conditions.if_match is not None:
-        tags = parse_tags(conditions.if_match)
-        return tags != "*" and not any(_same(tag, current.etag) for tag in tags)
+        return not _names(conditions.if_match, current.etag, EntityTag.is_same)
     return _changed_since(conditions.if_unmodified_since, current) is True
 
 
 def _is_known(conditions: Conditions, current: Validators, *, reading: bool) -> bool:
     """Whether the peer has this state already, or any for who asks about any."""
     if conditions.if_none_match is not None:
-        tags = parse_tags(conditions.if_none_match)
-        return tags == "*" or any(_like(tag, current.etag) for tag in tags)
+        return _names(conditions.if_none_match, current.etag, EntityTag.is_like)
     return reading and _changed_since(conditions.if_modified_since, current) is False
 
 
@@ -158,9 +156,12 @@ def _changed_since(date: str | None, current: Validators) -> bool | None:
     return current.modified > since
 
 
-def _same(tag: EntityTag, current: EntityTag | None) -> bool:
-    return current is not None and tag.is_same(current)
-
-
-def _like(tag: EntityTag, current: EntityTag | None) -> bool:
-    return current is not None and tag.is_like(current)
+def _names(
+    value: str, current: EntityTag | None, compare: Callable[[EntityTag, EntityTag], bool]
+) -> bool:
+    """Whether a list of tags has the current one; ``*`` has any."""
+    if value.strip(" \t") == "*":
+        return True
+    if current is None or current.opaque not in value:
+        return False  # As nearly always: a long list need not be read.
+    return any(compare(tag, current) for tag in parse_tags(value))
