@@ -18,6 +18,8 @@ from trio_httpd import Connection, Docroot, HTTPError, Limits
 from trio_httpd.errors import HeaderItems
 from trio_httpd.testing import ClientResponse, connect
 
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
+
 OLD = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 BIG = bytes(range(256)) * 5000

@@ -22,6 +22,8 @@ from trio_httpd import Connection, Docroot, Handler
 from trio_httpd.file_content import SENT_WINDOW, WINDOW
 from trio_httpd.testing import ClientResponse, connect
 
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
+
 BIG = bytes(range(256)) * (9 * SENT_WINDOW // 1000)
 """More than two windows of the larger kind, and no whole number of any."""
 MIDDLE = (WINDOW - 7, len(BIG) - WINDOW // 2)

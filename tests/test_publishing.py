@@ -20,6 +20,8 @@ from trio_httpd import Connection, Docroot
 from trio_httpd.errors import HeaderItems
 from trio_httpd.testing import Client, ClientResponse, connect
 
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
+
 BIG = b"0123456789abcdef" * 40_000
 LIE = Path("/sys/kernel/profiling")
 """It says that it has a page of bytes, as each file there does."""

@@ -22,6 +22,8 @@ from trio_httpd.file_content import WINDOW
 from trio_httpd.held_files import SECONDS
 from trio_httpd.testing import Client, ClientResponse, connect
 
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
+
 OLD = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 BIG = bytes(range(256)) * (WINDOW // 100)
