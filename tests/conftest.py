@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import resource
 from collections.abc import Generator, Iterator
@@ -32,6 +33,12 @@ def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Run a test twice: over streams as ours are, and over plain ones."""
     if request.param == "plain":
         monkeypatch.setattr("trio_httpd.testing.client.memory_streams", plain_memory_streams)
+
+
+@pytest.fixture
+def fresh_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files be held that a test has just written, without waiting for them to be older."""
+    monkeypatch.setattr("trio_httpd.held_files.FRESH_NS", -math.inf)
 
 
 @pytest.fixture(params=["taking files", "prompt", "plain"])

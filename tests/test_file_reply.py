@@ -22,6 +22,8 @@ from trio_httpd import Connection, Docroot, Handler
 from trio_httpd.file_content import SENT_WINDOW, WINDOW
 from trio_httpd.testing import ClientResponse, connect
 
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
+
 BIG = bytes(range(256)) * (9 * SENT_WINDOW // 1000)
 """More than two windows of the larger kind, and no whole number of any."""
 MIDDLE = (WINDOW - 7, len(BIG) - WINDOW // 2)
@@ -326,6 +328,29 @@ async def test_a_file_that_grows_or_goes_is_sent_whole(
 async def test_what_is_of_one_window_is_of_one_state(folder: Path) -> None:
     (folder / "big.bin").write_bytes(BIG[: WINDOW - 1])
     assert await while_it_is_sent(folder, rewrite) == 0
+
+
+@pytest.mark.parametrize("size", [WINDOW - 1, SENT_WINDOW, SENT_WINDOW + 5000])
+@any_file_stream
+async def test_a_file_of_any_size_that_shrinks_never_looks_whole(folder: Path, size: int) -> None:
+    (folder / "big.bin").write_bytes(BIG[:size])
+
+    async with connect(Docroot(folder), window=ROOM) as client:
+        await client.raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        await client.raw.hear()
+        os.truncate(folder / "big.bin", 9)
+        await client.raw.say_eof()
+        content = await client.raw.hear_rest()
+    assert BIG[:size].startswith(content)
+
+
+@pytest.mark.parametrize("size", [200_000, SENT_WINDOW, SENT_WINDOW + 5000])
+async def test_what_the_system_sends_does_not_look_whole_if_it_was_rewritten(
+    folder: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
+    (folder / "big.bin").write_bytes(BIG[:size])
+    assert await while_it_is_sent(folder, rewrite) == 4096
 
 
 async def test_a_peer_that_leaves_in_the_middle_of_a_file_is_no_error(

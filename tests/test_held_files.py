@@ -15,9 +15,11 @@ from tests.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, Server
 from trio_httpd._syntax.paths import FilePath
 from trio_httpd.files import FoundFile, open_path
-from trio_httpd.held_files import SECONDS, HeldFile, HeldFiles
+from trio_httpd.held_files import FRESH_NS, SECONDS, HeldFile, HeldFiles
 from trio_httpd.published_file import PublishedFile
 from trio_httpd.testing import Client, Raw, connect, memory_streams
+
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
 
 HALF = SECONDS / 2
 
@@ -342,3 +344,15 @@ def test_nothing_is_kept_while_nobody_is_served(folder: Path) -> None:
     keep(held, docroot, "a")
     assert kept(held, docroot) == ""
     assert descriptors() == before
+
+
+async def test_a_file_that_was_just_written_is_not_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_httpd.held_files.FRESH_NS", FRESH_NS)
+    (folder / "new.txt").write_text("new")
+    async with connect(Docroot(folder)) as client:
+        await client.get("/new.txt")
+        (folder / "new.txt").write_text("old")
+        assert (await client.get("/new.txt")).text() == "old"
+        assert client.server._watcher.held._held == {}

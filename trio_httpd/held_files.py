@@ -12,6 +12,7 @@ Laws:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 SECONDS = 1.0
 """How long a file is kept."""
+FRESH_NS = 50_000_000
+"""Nanoseconds after a change, in which another one might fall into the same tick of the file
+system's clock: a file as fresh as that is not kept."""
 
 
 class Shelf(Protocol):
@@ -97,8 +101,10 @@ class HeldFiles:
         return published
 
     def keep(self, docroot: Docroot, path: str, published: PublishedFile) -> None:
-        """Keep what ``path`` has led to, if there is room for it."""
+        """Keep what ``path`` has led to, if there is room for it, and it is not fresh."""
         if self._shelf is None or published.descriptors > self._most:
+            return
+        if time.time_ns() - published.changed_ns < FRESH_NS:
             return
         held = HeldFile(published.hold(), self, docroot, path)
         if (old := self._held.get(held.key)) is not None:

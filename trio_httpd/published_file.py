@@ -48,6 +48,11 @@ class PublishedFile:
         """How many are open for it."""
         return len(self._files)
 
+    @property
+    def changed_ns(self) -> int:
+        """When anything of it last changed, in nanoseconds since the epoch."""
+        return max(file.changed_ns for file in self._files)
+
     def choose(self, accept_encoding: str | None) -> Representation | None:
         """Return the form for a peer with that ``Accept-Encoding``, None if he takes none."""
         coding = choose_coding(accept_encoding, self._codings)

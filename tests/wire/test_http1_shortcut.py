@@ -19,6 +19,8 @@ from trio_httpd.service import Service
 from trio_httpd.testing import connect
 from trio_httpd.testing.raw import Raw
 
+pytestmark = pytest.mark.usefixtures("fresh_files_too")
+
 PLAIN = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n"
 EMPTY = PLAIN.replace(b"a.txt", b"empty")
 INDEX = PLAIN.replace(b"a.txt", b"")
