@@ -38,7 +38,7 @@ def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def fresh_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let files be held that a test has just written, without waiting for them to be older."""
-    monkeypatch.setattr("trio_httpd.held_files.FRESH_NS", -math.inf)
+    monkeypatch.setattr("trio_httpd._files.held.FRESH_NS", -math.inf)
 
 
 @pytest.fixture(params=["taking files", "prompt", "plain"])

@@ -18,23 +18,17 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "readiness", "descriptors", "checks", "_syntax"},
-    {"media_types", "listing_style", "access_rules"},
-    {"folder_rules"},
+    {"errors", "addresses", "fairness", "readiness", "descriptors", "media_types", "_syntax"},
+    {"_rules"},
     {"docroot"},
     {"config", "sockets"},
     {"headers", "listeners"},
     {"request", "response"},
-    {"lane", "file_errors", "file_content", "folder_entries", "upgrades"},
-    {"open_file"},
-    {"files"},
-    {"representation", "listing_json", "listing_page"},
-    {"published_file"},
-    {"held_files"},
+    {"lane", "_files", "upgrades"},
     {"service"},
     {"content", "reply"},
-    {"file_reply", "listing"},
-    {"chosen_file", "publishing"},
+    {"file_reply", "_listing"},
+    {"publishing", "chosen_file"},
     {"connection", "access_log"},
     {"_dispatch", "mounts"},
     {"_wire"},
@@ -57,9 +51,9 @@ PURE = [
     "_wire/http1_heads",
     "_wire/http1_writer",
     "_wire/progress",
-    "listing_json",
-    "listing_page",
-    "listing_style",
+    "_listing/as_json",
+    "_listing/page",
+    "_listing/style",
 ]
 """Rooms that know no trio: bytes and values only."""
 

@@ -19,7 +19,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.published import until_the_clock_ticks
 from tests.taking import FileTakingStream, file_taking_streams
 from trio_httpd import Connection, Docroot, Handler
-from trio_httpd.file_content import SENT_WINDOW, WINDOW
+from trio_httpd._files.content import SENT_WINDOW, WINDOW
 from trio_httpd.testing import ClientResponse, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")

@@ -18,8 +18,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.published import descriptors, few_descriptors, until_the_clock_ticks
 from trio_httpd import Connection, Docroot, Handler, HTTPError, Server
-from trio_httpd.file_content import WINDOW
-from trio_httpd.held_files import SECONDS
+from trio_httpd._files.content import WINDOW
+from trio_httpd._files.held import SECONDS
 from trio_httpd.testing import Client, ClientResponse, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")

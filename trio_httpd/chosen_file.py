@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from ._files.content import FileObject, descriptor_of
+from ._files.held import HeldFiles
+from ._files.open_file import OpenFile, as_opened, open_file
+from ._files.representation import Representation, validator_fields
 from ._syntax.conditions import EntityTag, Validators, parse_tags
 from ._syntax.dates import parse_date
 from ._syntax.disposition import format_disposition
 from ._syntax.ranges import ByteRange
-from .file_content import FileObject, descriptor_of
 from .file_reply import send_part, send_representation
-from .held_files import HeldFiles
 from .media_types import media_type
-from .open_file import OpenFile, as_opened, open_file
 from .reply import Reply
-from .representation import Representation, validator_fields
 from .request import Request
 from .response import Fields, Standing
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from .checks import pairs_in
+from ._rules.checks import pairs_in
+from ._rules.folder import FolderRules
 from .errors import HeaderItems
-from .folder_rules import FolderRules
 
 
 class ServesFiles(Protocol):

@@ -10,13 +10,13 @@ import logging
 import secrets
 from collections.abc import Awaitable, Sequence
 
+from ._files.content import SENT_WINDOW, FileObject, Source, make_ready, read_at_once, read_window
+from ._files.representation import Representation
 from ._syntax.conditions import Conditions, failed_status, holds_if_range
 from ._syntax.multipart_ranges import frame_parts, multipart_type
 from ._syntax.ranges import ByteRange, format_content_range, format_unsatisfied, select_ranges
 from .errors import HTTPError
-from .file_content import SENT_WINDOW, FileObject, Source, make_ready, read_at_once, read_window
 from .reply import Reply
-from .representation import Representation
 from .request import Request
 
 logger = logging.getLogger("trio_httpd.connection")

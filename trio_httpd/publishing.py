@@ -18,19 +18,19 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import unquote
 
+from ._files.errors import want_answered
+from ._files.held import HeldFiles
+from ._files.lookup import FoundFile, OpenFolder, open_path
+from ._files.open_file import OpenFile
+from ._files.published import PublishedFile
+from ._files.representation import Representation
+from ._listing.entries import Contents, parse_order, read_entries
+from ._listing.sending import send_listing
 from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
 from .errors import HTTPError
-from .file_errors import want_answered
 from .file_reply import send_at_once, send_representation
-from .files import FoundFile, OpenFolder, open_path
-from .folder_entries import Contents, parse_order, read_entries
-from .held_files import HeldFiles
-from .listing import send_listing
-from .open_file import OpenFile
-from .published_file import PublishedFile
 from .reply import Reply
-from .representation import Representation
 from .request import Request
 from .response import Standing
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ._files.held import HeldFiles
 from .config import Limits, OnError, Options, Timeouts
 from .docroot import Docroot, docroot_of
-from .held_files import HeldFiles
 from .response import StandingFields
 
 

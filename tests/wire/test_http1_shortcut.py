@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from trio_httpd import Connection, Docroot, Limits, Options
+from trio_httpd._files.held import HeldFiles
+from trio_httpd._files.lookup import FoundFile, open_path
+from trio_httpd._files.published import PublishedFile
+from trio_httpd._files.representation import WrittenResponse
 from trio_httpd._syntax.paths import FilePath
 from trio_httpd._wire.http1_shortcut import Shortcut
-from trio_httpd.files import FoundFile, open_path
-from trio_httpd.held_files import HeldFiles
-from trio_httpd.published_file import PublishedFile
-from trio_httpd.representation import WrittenResponse
 from trio_httpd.request import RequestHead
 from trio_httpd.service import Service
 from trio_httpd.testing import connect

@@ -20,10 +20,10 @@ from typing import Any, Protocol
 
 import trio
 
+from .._files.held import SECONDS as HELD_SECONDS
+from .._files.held import HeldFiles
 from ..config import Timeouts
 from ..descriptors import most_held
-from ..held_files import SECONDS as HELD_SECONDS
-from ..held_files import HeldFiles
 from ..readiness import Readiness
 from .outbox import Outbox
 

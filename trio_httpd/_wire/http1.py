@@ -22,13 +22,13 @@ from collections.abc import Awaitable
 import trio
 
 from .._dispatch import dispatch
+from .._files.representation import WrittenResponse
 from ..access_log import log_exchange
 from ..access_log import logger as access_log
 from ..connection import Connection
 from ..content import require_known_expectations
 from ..errors import PeerError, PeerGone
 from ..fairness import A_CALL
-from ..representation import WrittenResponse
 from ..request import Request, RequestHead
 from ..response import Response
 from ..service import Service

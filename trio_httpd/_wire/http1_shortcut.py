@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .._files.held import HeldFiles
+from .._files.representation import Representation, WrittenResponse
 from ..docroot import Docroot
-from ..held_files import HeldFiles
-from ..representation import Representation, WrittenResponse
 from ..request import RequestHead
 from ..response import Fields, Standing, StandingFields
 from ..service import Service

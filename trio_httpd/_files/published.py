@@ -9,13 +9,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from ._syntax.conditions import EntityTag, Validators
-from ._syntax.preferences import choose_coding
-from .docroot import Docroot
-from .files import FoundFile
+from .._syntax.conditions import EntityTag, Validators
+from .._syntax.preferences import choose_coding
+from ..docroot import Docroot
+from ..response import Fields, Standing
+from .lookup import FoundFile
 from .open_file import OpenFile
 from .representation import Representation, validator_fields
-from .response import Fields, Standing
 
 
 class PublishedFile:

@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from .errors import HTTPError
+from ..errors import HTTPError
 
 Statuses = dict[int | None, int]
 EXHAUSTED: Statuses = dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), 503)

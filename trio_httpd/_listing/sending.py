@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import trio
 
-from ._syntax.preferences import prefers_json
-from .folder_entries import Contents, parse_order
-from .listing_json import format_json
-from .listing_page import format_page
-from .listing_style import POLICY
-from .reply import Reply
-from .request import Request
+from .._syntax.preferences import prefers_json
+from ..reply import Reply
+from ..request import Request
+from .as_json import format_json
+from .entries import Contents, parse_order
+from .page import format_page
+from .style import POLICY
 
 
 async def send_listing(

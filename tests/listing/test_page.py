@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_httpd.folder_entries import Contents, Entry, Order
-from trio_httpd.listing_page import format_page
+from trio_httpd._listing.entries import Contents, Entry, Order
+from trio_httpd._listing.page import format_page
 
 VOID = {"meta", "link"}
 HERE = "http://a.test/x/y/"

@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 import pytest
 
 from trio_httpd import Connection, Docroot, Request
-from trio_httpd.folder_entries import Contents, parse_order, read_entries
-from trio_httpd.listing import send_listing
-from trio_httpd.listing_style import POLICY
+from trio_httpd._listing.entries import Contents, parse_order, read_entries
+from trio_httpd._listing.sending import send_listing
+from trio_httpd._listing.style import POLICY
 from trio_httpd.testing import Client, ClientResponse, connect
 
 JSON = {"Accept": "application/json"}

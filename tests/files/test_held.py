@@ -13,10 +13,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, Server
+from trio_httpd._files.held import FRESH_NS, SECONDS, HeldFile, HeldFiles
+from trio_httpd._files.lookup import FoundFile, open_path
+from trio_httpd._files.published import PublishedFile
 from trio_httpd._syntax.paths import FilePath
-from trio_httpd.files import FoundFile, open_path
-from trio_httpd.held_files import FRESH_NS, SECONDS, HeldFile, HeldFiles
-from trio_httpd.published_file import PublishedFile
 from trio_httpd.testing import Client, Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")
@@ -349,7 +349,7 @@ def test_nothing_is_kept_while_nobody_is_served(folder: Path) -> None:
 async def test_a_file_that_was_just_written_is_not_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_httpd.held_files.FRESH_NS", FRESH_NS)
+    monkeypatch.setattr("trio_httpd._files.held.FRESH_NS", FRESH_NS)
     (folder / "new.txt").write_text("new")
     async with connect(Docroot(folder)) as client:
         await client.get("/new.txt")

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from .docroot import Docroot
-from .errors import HTTPError
-from .published_file import PublishedFile
+from ..docroot import Docroot
+from ..errors import HTTPError
+from .published import PublishedFile
 
 T = TypeVar("T")
 

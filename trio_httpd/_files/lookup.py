@@ -22,10 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ._syntax.paths import FilePath
-from .docroot import Docroot
-from .errors import HTTPError
-from .file_errors import EXHAUSTED, STATUS_OF, answered, want_answered
+from .._syntax.paths import FilePath
+from ..docroot import Docroot
+from ..errors import HTTPError
+from .errors import EXHAUSTED, STATUS_OF, answered, want_answered
 from .open_file import FILE, OpenFile, as_opened, closed_on_error
 
 # Where there is O_PATH, a folder that may be searched but not listed serves as well.

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from ._syntax.conditions import EntityTag, Validators
-from .file_errors import want_answered
+from .._syntax.conditions import EntityTag, Validators
+from .errors import want_answered
 
 FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NO_TIME = 1_000_000_000

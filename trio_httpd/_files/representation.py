@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._syntax.conditions import Validators
-from ._syntax.dates import format_date
-from .file_content import FileObject, Source
-from .response import Fields, Standing
+from .._syntax.conditions import Validators
+from .._syntax.dates import format_date
+from ..response import Fields, Standing
+from .content import FileObject, Source
 
 
 @dataclass(frozen=True, slots=True)

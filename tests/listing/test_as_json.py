@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from trio_httpd.folder_entries import Entry
-from trio_httpd.listing_json import format_json
+from trio_httpd._listing.as_json import format_json
+from trio_httpd._listing.entries import Entry
 
 
 def test_entries_are_objects_as_those_of_nginx_with_a_link() -> None:

@@ -13,7 +13,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_httpd.folder_entries import (
+from trio_httpd._listing.entries import (
     MOST_ENTRIES,
     Contents,
     Entry,
@@ -120,8 +120,8 @@ async def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
 async def test_of_a_huge_folder_the_first_are_kept_and_all_are_counted(
     tmp_path: Path, folder: int, count: int, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_httpd.folder_entries.MOST_ENTRIES", 10)
-    monkeypatch.setattr("trio_httpd.folder_entries._TURN", 7)
+    monkeypatch.setattr("trio_httpd._listing.entries.MOST_ENTRIES", 10)
+    monkeypatch.setattr("trio_httpd._listing.entries._TURN", 7)
     for number in range(count):
         (tmp_path / f"{number}").write_bytes(b"x" * (number % 9))
     for name in "abc":
@@ -140,8 +140,8 @@ async def test_what_is_kept_while_a_huge_folder_is_read_is_bounded(
 ) -> None:
     for number in range(1000):
         (tmp_path / str(number)).touch()
-    monkeypatch.setattr("trio_httpd.folder_entries.MOST_ENTRIES", 50)
-    monkeypatch.setattr("trio_httpd.folder_entries._TURN", 20)
+    monkeypatch.setattr("trio_httpd._listing.entries.MOST_ENTRIES", 50)
+    monkeypatch.setattr("trio_httpd._listing.entries._TURN", 20)
     facts_of = facts_in(folder)
     living: list[int] = []
 

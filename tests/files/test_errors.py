@@ -6,7 +6,7 @@ import os
 import pytest
 
 from trio_httpd import HTTPError
-from trio_httpd.file_errors import EXHAUSTED, STATUS_OF, answered, want_answered
+from trio_httpd._files.errors import EXHAUSTED, STATUS_OF, answered, want_answered
 
 
 @pytest.mark.parametrize(

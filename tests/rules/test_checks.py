@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_httpd.checks import mapping_in, naming, pairs_in, require_flag, require_texts
+from trio_httpd._rules.checks import mapping_in, naming, pairs_in, require_flag, require_texts
 
 
 def test_a_complaint_begins_with_the_option() -> None:

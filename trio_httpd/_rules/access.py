@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ._syntax.credentials import BASIC_CHALLENGE, parse_basic
+from .._syntax.credentials import BASIC_CHALLENGE, parse_basic
 from .checks import mapping_in, naming, require_texts
 
 FieldTexts = list[tuple[str, str]]

@@ -16,7 +16,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trio_httpd.file_content import (
+from trio_httpd._files.content import (
     WINDOW,
     FileObject,
     descriptor_of,
@@ -25,7 +25,7 @@ from trio_httpd.file_content import (
     read_cached,
     read_window,
 )
-from trio_httpd.open_file import OpenFile, open_file
+from trio_httpd._files.open_file import OpenFile, open_file
 
 
 @pytest.fixture

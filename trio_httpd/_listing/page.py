@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from .folder_entries import Contents, Entry, Key, Order
-from .listing_style import ICON, STYLE
+from .entries import Contents, Entry, Key, Order
+from .style import ICON, STYLE
 
 _ROWS = 200
 """How many rows a piece of the page has: some 50 kB."""

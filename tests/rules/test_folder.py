@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_httpd import Docroot
-from trio_httpd.folder_rules import FolderRules
+from trio_httpd._rules.folder import FolderRules
 
 
 def rules(**options: Any) -> FolderRules:

@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from trio_httpd.listing_style import ICON, POLICY, STYLE
+from trio_httpd._listing.style import ICON, POLICY, STYLE
 
 
 def test_the_policy_lets_in_this_style_and_pictures_that_are_in_it() -> None:

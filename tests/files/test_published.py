@@ -10,10 +10,10 @@ import pytest
 
 from tests.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot
+from trio_httpd._files.lookup import FoundFile, open_path
+from trio_httpd._files.published import PublishedFile
+from trio_httpd._files.representation import Representation
 from trio_httpd._syntax.paths import parse_path
-from trio_httpd.files import FoundFile, open_path
-from trio_httpd.published_file import PublishedFile
-from trio_httpd.representation import Representation
 
 OLD = 784111777
 DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.published import descriptors, few_descriptors, until_the_clock_ticks
 from trio_httpd import HTTPError
-from trio_httpd.open_file import OpenFile, closed_on_error, open_file
+from trio_httpd._files.open_file import OpenFile, closed_on_error, open_file
 
 # Opening.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from ._syntax.dates import format_date
-from .folder_entries import Entry
+from .._syntax.dates import format_date
+from .entries import Entry
 
 _ENTRIES = 200
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.published import descriptors, few_descriptors
 from trio_httpd import Docroot, HTTPError
+from trio_httpd._files.lookup import FoundFile, OpenFolder, open_path
+from trio_httpd._files.open_file import OpenFile
 from trio_httpd._syntax.paths import FilePath, parse_path
-from trio_httpd.files import FoundFile, OpenFolder, open_path
-from trio_httpd.open_file import OpenFile
 
 NOBODY = 65534
 

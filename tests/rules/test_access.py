@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_httpd.access_rules import CrossOrigin, Passwords
+from trio_httpd._rules.access import CrossOrigin, Passwords
 
 AUTH = {
     "ann": "open sesame",

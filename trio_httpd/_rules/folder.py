@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, TypedDict, Unpack
 
-from ._syntax.disposition import format_disposition
-from ._syntax.fields import encode_field, encode_unframed, is_token, split_list
-from ._syntax.patterns import compile_patterns, path_text
-from .access_rules import CrossOrigin, FieldTexts, Passwords
+from .._syntax.disposition import format_disposition
+from .._syntax.fields import encode_field, encode_unframed, is_token, split_list
+from .._syntax.patterns import compile_patterns, path_text
+from ..media_types import media_type
+from .access import CrossOrigin, FieldTexts, Passwords
 from .checks import Pairs, mapping_in, naming, require_flag, require_texts
-from .media_types import media_type
 
 Names = tuple[bytes, ...]
 Fields = list[tuple[bytes, bytes]]

@@ -1,0 +1,1 @@
+"""Listings: what is in a folder, for people and for programs."""

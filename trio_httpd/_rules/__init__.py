@@ -1,0 +1,1 @@
+"""Rules: what the options of a docroot say, checked and made ready for use."""
