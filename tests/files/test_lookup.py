@@ -491,6 +491,13 @@ def test_what_is_published_in_a_folder_has_facts(hostile: Path) -> None:
         }  # fmt: skip
 
 
+def test_for_want_of_descriptors_no_link_is_left_out_unseen(hostile: Path) -> None:
+    with listed(hostile, follow_symlinks=True) as folder:
+        with few_descriptors(0), pytest.raises(OSError, match="Too many open files"):
+            folder.facts_of(b"beside")
+        assert folder.facts_of(b"beside") is not None
+
+
 def test_what_a_link_leads_to_has_facts_where_it_is_followed(hostile: Path) -> None:
     links = ("same", "beside", "out", "up", "gone", "loop", "unseen")
     with listed(hostile, follow_symlinks=True) as folder:

@@ -26,6 +26,7 @@ from trio_httpd._syntax.paths import FilePath, parse_path
         ("/.git/%2ehidden/...", (b".git", b".hidden", b"..."), False),
         ("/a%0ab%0D/%1f%7F", (b"a\nb\r", b"\x1f\x7f"), False),
         ("/a\nb", (b"a\nb",), False),
+        ("/a" * 256, (b"a",) * 256, False),
     ],
 )
 def test_a_raw_path_is_decoded_once_name_by_name(
@@ -42,7 +43,7 @@ def test_a_raw_path_is_decoded_once_name_by_name(
         "/a%2fb", "/%2F", "/..%2fa", "/a\\b", "/a%5cb", "/..%5ca",
         "/%00", "/a%00.html", "/a\0",
         "/%", "/%2", "/%g0", "/%%", "/a%u0041", "/%+1",
-        "/%ff", "/%c0%ae", "/%c0%af", "/%e2%98", "/%ed%a0%80", "/\xe9", "/\u2603",
+        "/a" * 257, "/%ff", "/%c0%ae", "/%c0%af", "/%e2%98", "/%ed%a0%80", "/\xe9", "/\u2603",
     ],
 )  # fmt: skip
 def test_a_raw_path_that_no_file_should_have_is_none(raw: str) -> None:

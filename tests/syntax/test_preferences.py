@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_httpd._syntax.preferences import (
-    accepts_html,
     choose_coding,
     parse_weights,
     prefers_json,
@@ -154,13 +153,11 @@ def test_a_list_of_more_than_100_elements_is_as_if_it_were_not_there(element: st
         excessive = ",".join([first, *[element] * 100])
         assert choose_coding(excessive, CODINGS) == choose_coding(None, CODINGS)
         assert not prefers_json(excessive)
-        assert accepts_html(excessive)
 
 
 def test_a_list_of_100_elements_is_read() -> None:
     assert choose_coding(",".join(["gzip"] * 100), CODINGS) == "gzip"
     assert prefers_json(",".join(["application/json"] * 100))
-    assert not accepts_html(",".join(["image/png"] * 100))
 
 
 @pytest.mark.parametrize(("length", "is_read"), [(4096, True), (4097, False)])
@@ -169,7 +166,6 @@ def test_more_than_4096_characters_are_as_if_they_were_not_there(
 ) -> None:
     assert choose_coding("gzip".ljust(length), CODINGS) == ("gzip" if is_read else "identity")
     assert prefers_json("application/json".ljust(length)) is is_read
-    assert accepts_html("image/png".ljust(length)) is not is_read
 
 
 @pytest.mark.parametrize("field", [None, "", "gzip", "*", "gzip, *;q=0.5"])
@@ -222,21 +218,3 @@ def test_programs_prefer_json(field: str) -> None:
 )  # fmt: skip
 def test_browsers_and_others_do_not(field: str | None) -> None:
     assert not prefers_json(field)
-
-
-@pytest.mark.parametrize(
-    "field",
-    [None, "text/html", "TEXT/HTML;q=0.001", "text/*", "*/*", "application/json, */*;q=0.1",
-     "text/html;charset=utf-8", "*/*;q=0, text/html"],
-)  # fmt: skip
-def test_browsers_accept_html(field: str | None) -> None:
-    assert accepts_html(field)
-
-
-@pytest.mark.parametrize(
-    "field",
-    ["", "application/json", "text/plain", "text/html;q=0", "*/*;q=0", "text/html;q=0, */*",
-     "text/*;q=0, */*", "image/*", "*"],
-)  # fmt: skip
-def test_others_do_not_accept_html(field: str) -> None:
-    assert not accepts_html(field)

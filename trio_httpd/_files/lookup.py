@@ -137,10 +137,13 @@ class OpenFolder:
         """Return the facts of what is published in this folder as ``name``, None if nothing."""
         if not self._docroot.rules.publishes((*self.names, name)):
             return None
-        with suppress(OSError):
+        try:
             facts = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
             return self._target_of(name) if stat.S_ISLNK(facts.st_mode) else facts
-        return None
+        except OSError as problem:
+            if problem.errno in EXHAUSTED:  # Else links would be missing, unseen.
+                raise
+            return None
 
     def _target_of(self, name: bytes) -> os.stat_result | None:
         """Return the facts of what a symbolic link leads to, if it is followed."""

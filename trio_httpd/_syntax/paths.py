@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 _BROKEN_ENCODING = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_MOST_NAMES = 256
 _NAME = re.compile(rb"[^\x00/\\]++")
 
 
@@ -31,7 +32,7 @@ def parse_path(raw: str) -> FilePath | None:
     """Return the file path that a raw path spells, None where there can be no such file.
 
     Each segment is decoded once, after the path was split: an encoded slash is part of
-    a name, and no name has one.
+    a name, and no name has one. No file is deeper down than 256 folders.
 
     Args:
         raw: percent-encoded; the slash in front may be missing.
@@ -42,6 +43,8 @@ def parse_path(raw: str) -> FilePath | None:
     segments = raw.removeprefix("/").split("/")
     if not segments[-1]:
         segments.pop()
+    if len(segments) > _MOST_NAMES:
+        return None
     names = tuple(unquote_to_bytes(segment) for segment in segments)
     return FilePath(names, is_folder) if all(map(_may_be_asked, names)) else None
 

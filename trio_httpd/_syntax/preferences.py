@@ -88,18 +88,6 @@ def prefers_json(accept: str | None) -> bool:
     return _wanted("application/json", weights) > _wanted("text/html", weights)
 
 
-def accepts_html(accept: str | None) -> bool:
-    """Whether HTML may be sent to somebody.
-
-    Args:
-        accept: all lines of the field as one; None, as without it all is acceptable. So it
-            is with more than 100 elements, empty ones among them, or 4096 characters.
-    """
-    if accept is None or _is_excessive(accept):
-        return True
-    return _wanted("text/html", parse_weights(accept))[0] > 0
-
-
 def _is_excessive(value: str) -> bool:
     # A comma in a quoted string counts as well: so little is not worth reading it twice.
     return len(value) > _LONGEST or value.count(",") >= _MOST_ELEMENTS
