@@ -177,13 +177,14 @@ def test_a_folder_that_cannot_be_read_is_told(here: Path) -> None:
 
 def test_a_module_that_raises_shows_its_own_traceback(here: Path) -> None:
     (here / "hall_bad.py").write_text("def fail():\n    1 / 0\n\n\nfail()\n")
-    assert failure("hall_bad:hello") == (
+    lines = failure("hall_bad:hello").splitlines(keepends=True)
+    # How much of a line is underlined differs between versions of Python.
+    assert "".join(line for line in lines if line.strip("~^ \n")) == (
         "Traceback (most recent call last):\n"
         f'  File "{here}/hall_bad.py", line 5, in <module>\n'
         "    fail()\n"
         f'  File "{here}/hall_bad.py", line 2, in fail\n'
         "    1 / 0\n"
-        "    ~~^~~\n"
         "ZeroDivisionError: division by zero\n"
     )
 
