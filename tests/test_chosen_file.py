@@ -486,3 +486,21 @@ async def test_a_name_beyond_ascii_is_told_so_that_browsers_know_it() -> None:
     assert "filename*=UTF-8''caf%C3%A9%20%E2%98%83.txt" in disposition
     assert disposition.isascii()
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+async def test_head_tells_the_length_that_get_tells(folder: Path) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("head:")
+        await conn.send_file(folder / conn.request.path[1:])
+        await conn.send(":tail")
+
+    async with connect(handler) as client:
+        for target, length in (("/a%20b.txt", "15"), ("/big.bin", None)):
+            for method in ("GET", "HEAD"):
+                response = await client.request(method, target)
+                assert response.headers.get("Content-Length") == length
+
+
+async def test_an_offset_beyond_all_files_is_one_beyond_the_end(folder: Path) -> None:
+    response = await sent(folder / "a b.txt", offset=2**70)
+    assert (response.status, response.body) == (200, b"")

@@ -99,3 +99,7 @@ def test_cache_rules_may_be_a_mapping(tmp_path: Path) -> None:
     assert Docroot(tmp_path, cache_control=rules) == Docroot(
         tmp_path, cache_control=tuple(rules.items())
     )
+
+
+def test_a_path_is_the_same_docroot_each_time(tmp_path: Path) -> None:
+    assert docroot_of(tmp_path) is docroot_of(str(tmp_path))

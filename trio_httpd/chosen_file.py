@@ -7,8 +7,8 @@ or, where the handler has said how the response shall be, just the bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import BinaryIO, cast
 
 from ._files.content import FileObject, descriptor_of
@@ -44,9 +44,10 @@ async def send_file(  # noqa: PLR0913 -- a connection's parts, and what its meth
     offset, count = part
     if offset < 0 or (count is not None and count < 0):
         raise ValueError(f"not a part of a file: {count} bytes from {offset}")
-    with _opened(file, held) as source:
-        stop = source.size if count is None else min(offset + count, source.size)
-        chosen = _described(reply, source, ByteRange(offset, max(offset, stop)), filename)
+    async with _opened(file, held) as source:
+        start = min(offset, source.size)
+        stop = source.size if count is None else min(start + count, source.size)
+        chosen = _described(reply, source, ByteRange(start, stop), filename)
         if reply.fixed or _is_said(reply) or request.method not in ("GET", "HEAD"):
             await _send_bytes(reply, request, chosen)
         else:
@@ -108,8 +109,8 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
     return current._replace(etag=EntityTag(opaque, current.etag.weak))
 
 
-@contextmanager
-def _opened(file: ChosenFile, held: HeldFiles) -> Iterator[OpenFile | FileObject]:
+@asynccontextmanager
+async def _opened(file: ChosenFile, held: HeldFiles) -> AsyncIterator[OpenFile | FileObject]:
     """Give what there is to read; what was open before stays open."""
     if isinstance(file, str | os.PathLike):
         with held.making_room(lambda: open_file(file)) as opened:
@@ -121,7 +122,9 @@ def _opened(file: ChosenFile, held: HeldFiles) -> Iterator[OpenFile | FileObject
     inner.flush()  # What was written to a temporary file, say.
     fd = descriptor_of(inner)
     if fd is None:
-        yield FileObject(cast("BinaryIO", inner))
+        source = FileObject(cast("BinaryIO", inner))
+        await source.measure()
+        yield source
     else:
         name = getattr(inner, "name", b"")
         yield as_opened(fd, os.fsencode(name) if isinstance(name, str | bytes) else b"")

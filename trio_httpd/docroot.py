@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -145,4 +146,10 @@ def docroot_of(value: DocrootLike | None) -> Docroot:
     """
     if value is None:
         raise RuntimeError("there is no docroot, neither here nor among the options")
-    return value if isinstance(value, Docroot) else Docroot(value)
+    return value if isinstance(value, Docroot) else _plain(os.path.abspath(value))  # noqa: PTH100
+
+
+@lru_cache(maxsize=32)
+def _plain(path: str) -> Docroot:
+    """Return the docroot that stands for a path, the same each time: what it holds is its own."""
+    return Docroot(path)

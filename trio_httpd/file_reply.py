@@ -10,7 +10,15 @@ import logging
 import secrets
 from collections.abc import Awaitable, Sequence
 
-from ._files.content import SENT_WINDOW, FileObject, Source, make_ready, read_at_once, read_window
+from ._files.content import (
+    SENT_WINDOW,
+    WINDOW,
+    FileObject,
+    Source,
+    make_ready,
+    read_at_once,
+    read_window,
+)
 from ._files.representation import Representation
 from ._syntax.conditions import Conditions, failed_status, holds_if_range
 from ._syntax.multipart_ranges import frame_parts, multipart_type
@@ -168,7 +176,10 @@ async def send_part(
             is out, that cuts the response, and is not reported as a fault of the handler.
     """
     start, stop = chosen.start + part.start, chosen.start + part.stop
-    if request.method == "HEAD" or start == stop:
+    if request.method == "HEAD":
+        # Nothing is read but what says whether GET would tell a length.
+        stop = start if reply.declared is not None else min(stop, start + WINDOW)
+    if start == stop:
         await reply.send(b"")
         return
     try:

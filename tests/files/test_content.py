@@ -169,6 +169,7 @@ async def test_a_window_beyond_the_end_is_read_to_the_end(large: OpenFile) -> No
 async def test_a_file_object_is_read_where_it_is_asked(autojump_clock: MockClock) -> None:
     take_all_threads()
     source = FileObject(io.BytesIO(b"0123456789"))
+    await source.measure()
     assert (source.size, source.name) == (10, "BytesIO")
     assert await read_window(source, 7, 9) == b"789"
     assert await read_window(source, 3, 4) == b"3456"
@@ -200,7 +201,45 @@ def test_only_a_file_of_the_system_is_its_descriptor(tmp_path: Path) -> None:
     assert descriptor_of(io.BytesIO()) is None
 
 
-def test_a_file_that_is_decompressed_is_not_its_descriptor(tmp_path: Path) -> None:
+class Scrambled(io.FileIO):
+    """A file whose bytes are others than those of its descriptor."""
+
+
+class Wrapped:
+    def __init__(self, raw: io.FileIO) -> None:
+        self.raw = raw
+
+
+def test_what_may_give_other_bytes_is_not_its_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    with Scrambled(path) as raw, io.BufferedReader(Scrambled(path)) as buffered:
+        for file in (raw, buffered, Wrapped(raw)):
+            assert descriptor_of(file) is None
+
+
+async def test_an_object_that_several_read_gives_each_what_he_asks(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 400
+    with gzip.open(tmp_path / "file.gz", "wb") as packed:
+        packed.write(content)
+    seen: dict[int, bytes] = {}
+
+    async def read_all(number: int) -> None:
+        source = FileObject(cast("BinaryIO", file))
+        await source.measure()
+        data = b""
+        while len(data) < source.size:
+            data += await source.read(len(data), 1000 + number)
+        seen[number] = data
+
+    with gzip.open(tmp_path / "file.gz") as file:
+        async with trio.open_nursery() as nursery:
+            for number in range(4):
+                nursery.start_soon(read_all, number)
+    assert set(seen.values()) == {content}
+
+
+async def test_a_file_that_is_decompressed_is_not_its_descriptor(tmp_path: Path) -> None:
     kinds: list[tuple[Callable[[bytes], bytes], Callable[[Path], Any]]] = [
         (gzip.compress, gzip.open),
         (bz2.compress, bz2.open),
@@ -211,4 +250,6 @@ def test_a_file_that_is_decompressed_is_not_its_descriptor(tmp_path: Path) -> No
         with open_packed(tmp_path / "file") as file:
             assert os.fstat(file.fileno()).st_size != 7
             assert descriptor_of(file) is None
-            assert FileObject(cast("BinaryIO", file)).size == 7
+            source = FileObject(cast("BinaryIO", file))
+            await source.measure()
+            assert source.size == 7

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock
 
-from trio_httpd import Connection, Docroot, Limits, Options
+from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._files.held import HeldFiles
 from trio_httpd._files.lookup import FoundFile, open_path
 from trio_httpd._files.published import PublishedFile
@@ -194,3 +196,33 @@ async def test_many_short_answers_let_others_run_and_wait_for_a_slow_peer(folder
     async with connect(Docroot(folder), window=1000) as client:
         for _ in range(4):
             assert len(await exchange(client.raw, request)) > 100_000
+
+
+async def test_what_a_docroot_of_ones_own_does_is_done_each_time(folder: Path) -> None:
+    class Private(Docroot):
+        async def __call__(self, conn: Any) -> None:
+            if conn.request.query_string != "key":
+                raise HTTPError(403)
+            await conn.serve_file(docroot=self)
+
+    async with connect(Private(folder)) as client:
+        for _ in range(3):
+            assert (await client.get("/a.txt?key")).status == 200
+            assert (await client.get("/a.txt")).status == 403
+
+
+async def test_who_does_not_take_a_short_answer_is_logged_too(
+    folder: Path, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
+    caplog.set_level(logging.INFO, "trio_httpd.access")
+    folder.joinpath("large").write_bytes(bytes(100_000))
+    request = PLAIN.replace(b"a.txt", b"large")
+    timeouts = Timeouts(send=5)
+    async with connect(Docroot(folder), window=1000, timeouts=timeouts) as client:
+        for _ in range(3):
+            await exchange(client.raw, request)
+        await client.raw.say(request)
+        await client.raw.hear()
+        await trio.sleep(30)
+        assert client.server.empty
+    assert [record.__dict__["status"] for record in caplog.records] == [200] * 4

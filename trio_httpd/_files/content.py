@@ -10,10 +10,14 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
-import trio
+from trio import to_thread
+
+T = TypeVar("T")
 
 WINDOW = 256 * 1024
 """How many bytes are read at once; as much is held for each peer that does not take it."""
@@ -24,6 +28,8 @@ SENT_WINDOW = 1024 * 1024
 # what is in memory: such a file is read at once too.
 _ONLY_CACHED: int = getattr(os, "RWF_NOWAIT", 0)
 _UNKNOWN_FLAG = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+
+_BUFFERED = (io.BufferedReader, io.BufferedRandom)
 
 Reader = Callable[[int, bytearray, int], int]
 """Reads from a descriptor into a buffer at an offset; returns how many bytes."""
@@ -97,7 +103,7 @@ async def _fill(fd: int, buffer: bytearray, offset: int, at_once: Reader) -> int
     except BlockingIOError:
         count = 0
     # Linux 5.9 and 5.10 may say 0 instead of "not in memory", so an end is made sure of.
-    return count or await trio.to_thread.run_sync(os.preadv, fd, [buffer], offset)
+    return count or await to_thread.run_sync(os.preadv, fd, [buffer], offset)
 
 
 async def make_ready(fd: int, offset: int, size: int, *, at_once: Reader = read_cached) -> None:
@@ -111,7 +117,7 @@ async def make_ready(fd: int, offset: int, size: int, *, at_once: Reader = read_
         at_once(fd, buffer, offset)
         at_once(fd, buffer, offset + size - 1)
     except BlockingIOError:
-        await trio.to_thread.run_sync(_read_through, fd, offset, size)
+        await to_thread.run_sync(_read_through, fd, offset, size)
 
 
 def _read_through(fd: int, offset: int, size: int) -> None:
@@ -121,29 +127,62 @@ def _read_through(fd: int, offset: int, size: int) -> None:
         offset += count
 
 
+class _Turns:
+    """Whose turn it is to seek and read; one for each file object that is being sent."""
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_TURNS: WeakValueDictionary[int, _Turns] = WeakValueDictionary()
+
+
 class FileObject:
-    """A source that is a seekable file object, and no file of the system."""
+    """A source that is a seekable file object, and no file of the system.
+
+    Several responses may send one object at a time.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.size = file.seek(0, os.SEEK_END)
+        self._turns = _TURNS.setdefault(id(file), _Turns())
+        self.size = 0
+        """How many bytes there are, once that was asked."""
         self.name = str(getattr(file, "name", type(file).__name__))
+
+    async def measure(self) -> None:
+        """Find out how many bytes there are: to decompress them all may take a while."""
+        self.size = await self._in_turn(self._seek_end)
+
+    def _seek_end(self) -> int:
+        return self._file.seek(0, os.SEEK_END)
 
     async def read(self, offset: int, size: int) -> bytes:
         """Return some bytes from ``offset``; in a thread, but for what is in memory anyway."""
-        if isinstance(self._file, io.BytesIO):
-            return self._read(offset, size)
-        return await trio.to_thread.run_sync(self._read, offset, size)
 
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        return self._file.read(size)
+        def read() -> bytes:
+            self._file.seek(offset)
+            return self._file.read(size)
+
+        return await self._in_turn(read)
+
+    async def _in_turn(self, do: Callable[[], T]) -> T:
+        def locked() -> T:
+            with self._turns.lock:
+                return do()
+
+        return do() if isinstance(self._file, io.BytesIO) else await to_thread.run_sync(locked)
 
 
-def descriptor_of(file: object) -> int | None:
+def descriptor_of(file: Any) -> int | None:
     """Return the descriptor of a file object that is nothing but a file of the system.
 
-    An object that decompresses, say, has a descriptor too, but its bytes are others.
+    An object that decompresses or decrypts, say, has a descriptor too, but its bytes are
+    others.
     """
-    raw = getattr(file, "raw", file)
-    return raw.fileno() if isinstance(raw, io.FileIO) else None
+    if type(file).__module__ == "tempfile":
+        file = getattr(file, "file", file)
+    raw = file.raw if type(file) in _BUFFERED else file
+    return raw.fileno() if type(raw) is io.FileIO else None

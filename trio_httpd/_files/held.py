@@ -5,7 +5,8 @@ for a second, with all that is known of it.
 
 Laws:
 1. A change of the file itself, of its content, name or permissions, is seen at once: it is
-   asked for each time. What else can change, a folder on the way to it or a file that goes
+   asked for each time. (But for what is written through a mapping: mmap(2) leaves it open
+   when the system notes that.) What else can change, a folder on the way to it or a file that goes
    before it, is seen after `SECONDS` at the latest.
 2. No more descriptors than agreed are kept, and those only while a server serves somebody.
 """

@@ -208,13 +208,17 @@ class Http1Loop:
 
     async def _send_in_turn(self, head: RequestHead, known: WrittenResponse) -> None:
         began, transport = trio.current_time(), self._transport
-        if transport.fairness.left <= 0:
-            await transport.fairness.take_turn()
-        if rest := transport.post(known.data):
-            await transport.send_rest(rest)
-        if self._is_logged:
-            seconds, peer = trio.current_time() - began, transport.remote_addr
-            log_exchange(Request(head), status=200, size=known.size, seconds=seconds, peer=peer)
+        status, size = None, 0
+        try:
+            if transport.fairness.left <= 0:
+                await transport.fairness.take_turn()
+            status, size = 200, known.size
+            if rest := transport.post(known.data):
+                await transport.send_rest(rest)
+        finally:
+            if self._is_logged:
+                seconds, peer = trio.current_time() - began, transport.remote_addr
+                log_exchange(Request(head), status=status, size=size, seconds=seconds, peer=peer)
 
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""
