@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import os
@@ -15,6 +16,12 @@ from tests.taking import file_taking_streams
 from trio_httpd.testing import memory_streams
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what lives as long as the tests do."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,7 +28,7 @@ class Docroot:
 
     ``serve(Docroot("public"), 8080)`` serves a folder; as ``docroot=`` among the options
     it is what `Connection.serve_file` serves from. Nothing outside the folder is ever
-    sent.
+    sent, unless ``follow_symlinks`` says so.
 
     A pattern, wherever one is meant, is that of a shell: ``*`` and ``?`` stand for what
     is no slash, ``**`` for anything, ``[...]`` for one of a set, ``[!...]`` for one of the
@@ -42,7 +42,7 @@ class Docroot:
             it is needed; that it cannot be opened is a failure of the server, not of the
             peer.
         index: names of files that stand for the folder that they are in, the first
-            that is there.
+            that is there; () for none.
         listing: whether a folder without an index is shown as a page, or as JSON to
             those who prefer that. Else it is 404.
         precompressed: content codings, of "br", "zstd" and "gzip", the best first. Where
