@@ -220,7 +220,7 @@ async def _send_unread(reply: Reply, source: Source, part: ByteRange) -> None:
     last = part.stop - _LAST
     for start in range(part.start, last, SENT_WINDOW):
         window = ByteRange(start, min(start + SENT_WINDOW, last))
-        await make_ready(source.fd, start, window.size)
+        await make_ready(source.fd, start, min(window.size + _LAST, part.stop - start))
         await _send_window(reply, source, window)
     _require_unchanged(source)
     await _send_window(reply, source, ByteRange(last, part.stop))

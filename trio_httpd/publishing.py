@@ -50,37 +50,46 @@ def serve_file(
     reply.declared = None  # It is the file's length that counts.
     path = request.raw_path if path is None else path
     published = None if docroot.rules.looks_at_requests else held.find(docroot, path)
-    if published is not None and (chosen := _chosen(request, published)) is not None:
+    if published is None or request.method not in _READING:
+        return _answer(reply, request, docroot, _serve(reply, request, held, docroot, path))
+    if (chosen := _chosen(request, published)) is not None:
         rest = send_at_once(reply, request, chosen)
         if rest is not None or reply.finished:
             return rest
-    return _serve(reply, request, held, docroot, path)
+    return _answer(reply, request, docroot, _send_file(reply, request, published.hold()))
+
+
+async def _answer(
+    reply: Reply, request: Request, docroot: Docroot, serving: Awaitable[None]
+) -> None:
+    """Serve, and let the docroot say what becomes of an error."""
+    try:
+        await serving
+    except HTTPError as problem:
+        if reply.out:
+            raise
+        await _answer_problem(reply, request, docroot, problem)
 
 
 async def _serve(
     reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str
 ) -> None:
-    try:
-        if docroot.cors and _is_preflight(request):
-            await _answer_preflight(reply, request, docroot)
-            return
-        _admit(reply, request, docroot)
-        published = held.find(docroot, path)
-        if published is not None:
-            await _send_file(reply, request, published.hold())
-            return
-        found = _look_up(request, held, docroot, path)
-        if not isinstance(found, FoundFile):
-            await _answer_folder(reply, request, docroot, found, path)
-            return
-        published = PublishedFile(docroot, found)
-        if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
-            held.keep(docroot, path, published)
-        await _send_file(reply, request, published)
-    except HTTPError as problem:
-        if reply.out:
-            raise
-        await _answer_problem(reply, request, docroot, problem)
+    if docroot.cors and _is_preflight(request):
+        await _answer_preflight(reply, request, docroot)
+        return
+    _admit(reply, request, docroot)
+    published = held.find(docroot, path)
+    if published is not None:
+        await _send_file(reply, request, published.hold())
+        return
+    found = _look_up(request, held, docroot, path)
+    if not isinstance(found, FoundFile):
+        await _answer_folder(reply, request, docroot, found, path)
+        return
+    published = PublishedFile(docroot, found)
+    if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
+        held.keep(docroot, path, published)
+    await _send_file(reply, request, published)
 
 
 async def _send_file(reply: Reply, request: Request, published: PublishedFile) -> None:

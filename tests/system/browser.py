@@ -155,5 +155,5 @@ async def open_browser(chromium: str, folder: Path) -> AsyncIterator[Browser]:
     finally:
         process.kill()
         await process.stdio.aclose()
-        with trio.CancelScope(shield=True):
+        with trio.move_on_after(10, shield=True):
             await process.wait()
