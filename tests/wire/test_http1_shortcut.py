@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
-from trio_httpd._files.held import HeldFiles
+from trio_httpd._files.held import SECONDS, HeldFiles
 from trio_httpd._files.lookup import FoundFile, open_path
 from trio_httpd._files.published import PublishedFile
 from trio_httpd._files.representation import WrittenResponse
@@ -226,3 +227,21 @@ async def test_who_does_not_take_a_short_answer_is_logged_too(
         await trio.sleep(30)
         assert client.server.empty
     assert [record.__dict__["status"] for record in caplog.records] == [200] * 4
+
+
+async def test_who_is_idle_keeps_no_response_alive(folder: Path, autojump_clock: MockClock) -> None:
+    folder.joinpath("a.txt").write_bytes(b"x" * 4321)
+    async with connect(Docroot(folder)) as client:
+        for _ in range(3):
+            await exchange(client.raw, PLAIN)
+        assert written(4321)
+        await trio.sleep(2 * SECONDS)
+        assert client.server.connections == 1
+        assert not written(4321)
+
+
+def written(size: int) -> bool:
+    """Whether there is a written response of that size."""
+    gc.collect()
+    responses = [each for each in gc.get_objects() if type(each) is WrittenResponse]
+    return any(each.size == size for each in responses)

@@ -117,6 +117,8 @@ class Http1Loop:
             if self._shortcut is not None and (known := self._known_answer(head)) is not None:
                 if (rest := self._send_known(head, known)) is not None:
                     await rest
+                # Who is idle keeps no response alive.
+                del head, known, rest
                 waiting = transport.deadlines.keep_alive
                 continue
             conn, lane = self._begin_exchange(head)
