@@ -13,7 +13,6 @@ from typing import Protocol
 from ._syntax.dates import format_date
 from ._syntax.fields import encode_unframed, format_fields, split_list
 from ._syntax.targets import encode_location
-from .config import Options
 from .errors import HeaderItems, pairs_of
 
 _REASON = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")
@@ -153,14 +152,21 @@ class StandingFields:
     """The fields of every response: the static ones, Date and Server unless among them.
 
     Rendered once a second, as Date has no finer grain (RFC 9110 §6.6.1).
+
+    Args:
+        static_headers: fields to send with every response.
+        server_header: whether to add a ``Server`` field.
+
+    Raises:
+        ValueError: a field that could forge, or says how a message is framed.
     """
 
     __slots__ = ("_current", "_dated", "_fixed", "_second", "named")
 
-    def __init__(self, options: Options) -> None:
-        fixed = [encode_unframed(name, value) for name, value in pairs_of(options.static_headers)]
+    def __init__(self, static_headers: HeaderItems = (), *, server_header: bool = True) -> None:
+        fixed = [encode_unframed(name, value) for name, value in pairs_of(static_headers)]
         named = {name.lower() for name, _ in fixed}
-        if options.server_header and b"server" not in named:
+        if server_header and b"server" not in named:
             fixed.append((b"Server", b"trio-httpd"))
         self._dated = b"date" not in named
         self._fixed: Fields = fixed

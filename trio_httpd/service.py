@@ -38,7 +38,7 @@ class Service:
             timeouts=options.timeouts,
             limits=options.limits,
             docroot=None if options.docroot is None else docroot_of(options.docroot),
-            standing=StandingFields(options),
+            standing=StandingFields(options.static_headers, server_header=options.server_header),
             on_error=options.on_error,
             held=HeldFiles(0),
         )
