@@ -42,7 +42,8 @@ class Connection:
         self._service = service
         self._request: Request | None = None
         self._content: RequestContent | None = None
-        self._reply = Reply(lane, service, head.method == "HEAD")
+        is_head = head.method == "HEAD"
+        self._reply = Reply(lane, service.standing, service.limits.send_chunk, is_head)
 
     def __repr__(self) -> str:
         return f"<Connection {self.request!r}>"
@@ -215,10 +216,9 @@ class Connection:
         Raises:
             RuntimeError: something was sent before.
         """
-        reply = self._reply
-        reply.set_status(response.status, None)
-        reply.replace_headers(response.pairs())
-        await reply.send_whole(response.content)
+        self._reply.set_status(response.status, None)
+        self._reply.replace_headers(response.pairs())
+        await self._reply.send_whole(response.content)
 
     async def send_json(self, obj: object) -> None:
         """Send ``obj`` as JSON with the status and fields set so far, and finish.

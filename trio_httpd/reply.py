@@ -30,12 +30,12 @@ from .response import (
     Fields,
     ResponseHead,
     Standing,
+    StandingFields,
     encode_reason,
     parse_length,
     require_status,
     split_options,
 )
-from .service import Service
 
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 JSON = (b"Content-Type", b"application/json")
@@ -52,13 +52,14 @@ class Reply:
     """
 
     __slots__ = (
+        "_defaults",
         "_held",
         "_held_size",
         "_is_head",
         "_overrides",
         "_pushing",
+        "_send_chunk",
         "_sent",
-        "_service",
         "_shared",
         "aborted",
         "bodiless",
@@ -80,12 +81,12 @@ class Reply:
     length: int | None
     standing: Standing
 
-    def __init__(self, lane: Lane, service: Service, to_head: bool) -> None:
+    def __init__(self, lane: Lane, defaults: StandingFields, chunk: int, to_head: bool) -> None:
         self.lane = lane
-        self._service = service
+        self._defaults = defaults
+        self._send_chunk = chunk
         self._is_head = to_head
-        self.aborted = self._pushing = False
-        self.fixed = self.out = self.finished = False
+        self.aborted = self._pushing = self.fixed = self.out = self.finished = False
         self.status = 200
         self.reason = b""
         self.fields: Fields = []
@@ -101,7 +102,7 @@ class Reply:
     def reset(self) -> None:
         """Forget all that was said; the head must not be out."""
         aborted = self.aborted
-        Reply.__init__(self, self.lane, self._service, self._is_head)
+        Reply.__init__(self, self.lane, self._defaults, self._send_chunk, self._is_head)
         self.aborted = aborted
 
     # The head.
@@ -140,7 +141,7 @@ class Reply:
                 return
             case b"transfer-encoding" | b"keep-alive":
                 raise ValueError(f"{key.decode()} is the server's to say")
-        if key in self._service.standing.named:
+        if key in self._defaults.named:
             self._overrides |= {key}
         self.fields.append(field)
 
@@ -171,7 +172,7 @@ class Reply:
 
     def standing_pairs(self) -> Fields:
         """Return the standing fields that no field of this reply stands in for."""
-        return self._service.standing.now().without(self._overrides).pairs
+        return self._defaults.now().without(self._overrides).pairs
 
     def adopt(self, shared: Standing) -> None:
         """Add fields that many replies share, but for those that have been set.
@@ -179,7 +180,7 @@ class Reply:
         A tag or a date that was set is replaced. None of the fields frames a message.
         """
         self.require_open()
-        self._overrides |= self._service.standing.named & shared.names
+        self._overrides |= self._defaults.named & shared.names
         if not self.fields:
             self.fields = shared.pairs.copy()
             return
@@ -190,7 +191,7 @@ class Reply:
 
     def send_shared_nowait(self, shared: Standing, content: bytes) -> Awaitable[None] | None:
         """`send_whole_nowait` with ``shared`` adopted, which are not rendered anew."""
-        if self.fields or not self._service.standing.named.isdisjoint(shared.names):
+        if self.fields or not self._defaults.named.isdisjoint(shared.names):
             self.adopt(shared)
         else:
             self._shared = shared
@@ -230,7 +231,7 @@ class Reply:
         if content:
             self._held.append(content)
             self._held_size += len(content)
-        if self._held_size > self._service.limits.send_chunk:
+        if self._held_size > self._send_chunk:
             return self._push(end=False)
         fairness = self.lane.fairness
         fairness.left -= A_CALL
@@ -353,8 +354,7 @@ class Reply:
         """Send what goes out without waiting; return the rest, for `_end_push`."""
         head = self._opened(whole=end)
         data = b"" if self.bodiless else b"".join(self._held)
-        self._held = []
-        self._held_size = 0
+        self._held, self._held_size = [], 0
         self.finished = end
         self.content_out += len(data)
         rest = self.lane.send_nowait(head, data, end=end)
@@ -377,7 +377,7 @@ class Reply:
 
     def _fix_head(self, *, whole: bool) -> None:
         self.bodiless = self._is_head or self.status in _BODILESS
-        self.standing = self._service.standing.now()
+        self.standing = self._defaults.now()
         if self._shared is not None:
             self.standing = self._shared.after(self.standing)
         if self._overrides:

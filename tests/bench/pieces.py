@@ -170,7 +170,7 @@ class Head:
 
 
 async def _reply(service: Service) -> None:
-    reply = Reply(Sink(), service, False)
+    reply = Reply(Sink(), service.standing, service.limits.send_chunk, False)
     await reply.send(CONTENT)
     await reply.finish()
 
