@@ -18,10 +18,19 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {"errors", "addresses", "fairness", "readiness", "descriptors", "media_types", "_syntax"},
+    {
+        "errors",
+        "addresses",
+        "config",
+        "fairness",
+        "readiness",
+        "descriptors",
+        "media_types",
+        "_syntax",
+    },
     {"_rules"},
     {"docroot"},
-    {"config", "sockets"},
+    {"sockets"},
     {"headers", "listeners"},
     {"request", "response"},
     {"lane", "_files", "upgrades"},
@@ -32,6 +41,7 @@ FLOORS = [
     {"connection", "access_log"},
     {"_dispatch", "mounts"},
     {"_wire"},
+    {"_server"},
     {"server"},
     {"testing", "program", "console", "folder_options"},
     {"loading", "folder_flags"},

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trio_httpd import Limits, Options, Timeouts
+from trio_httpd import Limits, Timeouts
 
 
 def test_the_defaults_are_those_that_are_promised() -> None:
@@ -64,12 +64,6 @@ def test_nothing_may_be_as_small_as_zero_where_that_means_something() -> None:
     assert Limits(body=0, progress=0, send_chunk=0).progress == 0
 
 
-@pytest.mark.parametrize("name", ["tls", "listing", "disconnect", "compression", "timeout"])
-def test_an_unknown_option_is_refused(name: str) -> None:
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
-        Options(**{name: None})  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("name", ["half_close", "idle"])
 def test_an_unknown_timeout_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=name):
@@ -80,25 +74,3 @@ def test_an_unknown_timeout_is_refused(name: str) -> None:
 def test_an_unknown_limit_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=name):
         Limits(**{name: 1})
-
-
-async def tell(*what: object) -> None:
-    """Stand for an ``on_error`` that nobody would await."""
-
-
-@pytest.mark.parametrize(
-    ("options", "kind"),
-    [
-        ({"timeouts": 3}, TypeError),
-        ({"limits": {}}, TypeError),
-        ({"overflow": "drop"}, ValueError),
-        ({"docroot": b"public"}, TypeError),
-        ({"on_error": "log"}, TypeError),
-        ({"on_error": tell}, TypeError),
-    ],
-)
-def test_an_option_of_the_wrong_kind_is_refused(
-    options: dict[str, Any], kind: type[Exception]
-) -> None:
-    with pytest.raises(kind):
-        Options(**options)

@@ -7,8 +7,9 @@ async with trio.open_nursery() as nursery:
     server = await nursery.start(trio_httpd.serve, hello, 8080)
 """
 
+from ._server.options import Options
 from .addresses import Address
-from .config import Limits, Options, Timeouts
+from .config import Limits, Timeouts
 from .connection import Connection, Handler
 from .content import RequestContent
 from .docroot import Docroot

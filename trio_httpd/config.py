@@ -1,4 +1,4 @@
-"""Times, sizes and options: decided once, handed down whole.
+"""Limits: times and sizes, decided once, handed down whole.
 
 All values are frozen. Times are ``float`` seconds, sizes ``int`` bytes; ``math.inf``
 means no limit.
@@ -6,17 +6,8 @@ means no limit.
 
 from __future__ import annotations
 
-import inspect
 import math
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypedDict
-
-from .docroot import Docroot, DocrootLike
-from .errors import HeaderItems
-
-OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,64 +98,3 @@ _MAY_BE_ZERO = {"body", "progress", "send_chunk"}
 def _require_number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {value!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Everything that a server is told besides its handler and its listeners.
-
-    Args:
-        timeouts: see `Timeouts`.
-        limits: see `Limits`.
-        overflow: what happens above `Limits.connections`: ``"wait"`` leaves peers in
-            the listener's queue, ``"reject"`` tells them 503.
-        docroot: what `Connection.serve_file` serves from, unless told otherwise: a
-            `Docroot`, or a path, which stands for one with everything as usual.
-        static_headers: a mapping or (name, value) pairs, sent with every response. A
-            field that frames a message (Connection, Content-Length, Keep-Alive,
-            Transfer-Encoding) is a `ValueError`.
-        server_header: whether responses carry a ``Server`` field.
-        on_error: what becomes of an exception that is neither an answer nor a peer's
-            fault. ``None`` logs it; ``"raise"`` lets it out of `serve`; a callable is
-            called with the exception, the `Connection` (or ``None``) and what was
-            going on, and whatever it raises leaves `serve`.
-    """
-
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    limits: Limits = field(default_factory=Limits)
-    overflow: Literal["wait", "reject"] = "wait"
-    docroot: DocrootLike | None = None
-    static_headers: HeaderItems = ()
-    server_header: bool = True
-    on_error: OnError = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.timeouts, Timeouts):
-            raise TypeError(f"timeouts must be a Timeouts, not {self.timeouts!r}")
-        if not isinstance(self.limits, Limits):
-            raise TypeError(f"limits must be a Limits, not {self.limits!r}")
-        if self.overflow not in ("wait", "reject"):
-            raise ValueError(f"overflow is 'wait' or 'reject', not {self.overflow!r}")
-        if not isinstance(self.docroot, Docroot | str | os.PathLike | None):
-            raise TypeError(f"docroot must be a Docroot or a path, not {self.docroot!r}")
-        require_on_error(self.on_error)
-
-
-def require_on_error(on_error: object) -> None:
-    """Raise `TypeError` unless ``on_error`` is one of the three things it may be."""
-    if not (on_error is None or on_error == "raise" or callable(on_error)):
-        raise TypeError(f"on_error is None, 'raise' or a callable, not {on_error!r}")
-    if inspect.iscoroutinefunction(on_error):
-        raise TypeError("on_error cannot be an async function")
-
-
-class OptionArguments(TypedDict, total=False):
-    """The keyword arguments of `Options`, for the signatures that pass them on."""
-
-    timeouts: Timeouts
-    limits: Limits
-    overflow: Literal["wait", "reject"]
-    docroot: DocrootLike | None
-    static_headers: HeaderItems
-    server_header: bool
-    on_error: OnError

@@ -27,15 +27,15 @@ from typing import Any, Protocol, Unpack
 import trio
 
 from ._dispatch import LetOut, report
+from ._server.options import OptionArguments, Options, service_of
 from ._wire.deadlines import DeadlineWatcher, Spawn
 from ._wire.http1 import refuse_http1, serve_http1
 from ._wire.transport import Transport, close_now
 from .addresses import Address, local_address
-from .config import OnError, OptionArguments, Options, require_on_error
 from .connection import Handler
 from .listeners import open_listeners
 from .response import Response
-from .service import Service
+from .service import OnError, Service, require_on_error
 from .sockets import SocketStream
 
 logger = logging.getLogger("trio_httpd.server")
@@ -68,7 +68,7 @@ class Server:
 
     def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
         self._options = Options(**options)
-        self._service = Service.of(handler, self._options)
+        self._service = service_of(handler, self._options)
         self._watcher: DeadlineWatcher  # One for each time of serving.
         self._transports: set[Transport] = set()
         self._turned_away = 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ._files.held import HeldFiles
-from .config import Limits, OnError, Options, Timeouts
-from .docroot import Docroot, docroot_of
+from .config import Limits, Timeouts
+from .docroot import Docroot
 from .response import StandingFields
+
+OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
 
 
 @dataclass(slots=True)
@@ -28,17 +31,10 @@ class Service:
     held: HeldFiles
     """The files that are kept open; none before it is served."""
 
-    @classmethod
-    def of(cls, handler: Callable[[Any], Awaitable[object]], options: Options) -> Service:
-        """Return the service of ``handler`` under ``options``."""
-        if not callable(handler):
-            raise TypeError(f"a handler is an async function, not {handler!r}")
-        return cls(
-            handler=handler,
-            timeouts=options.timeouts,
-            limits=options.limits,
-            docroot=None if options.docroot is None else docroot_of(options.docroot),
-            standing=StandingFields(options.static_headers, server_header=options.server_header),
-            on_error=options.on_error,
-            held=HeldFiles(0),
-        )
+
+def require_on_error(on_error: object) -> None:
+    """Raise `TypeError` unless ``on_error`` is one of the three things it may be."""
+    if not (on_error is None or on_error == "raise" or callable(on_error)):
+        raise TypeError(f"on_error is None, 'raise' or a callable, not {on_error!r}")
+    if inspect.iscoroutinefunction(on_error):
+        raise TypeError("on_error cannot be an async function")

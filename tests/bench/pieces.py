@@ -16,6 +16,7 @@ from statistics import median
 import trio
 
 from trio_httpd import Connection, Limits, Options, Timeouts
+from trio_httpd._server.options import service_of
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._wire.gate import check_head
 from trio_httpd._wire.http1_codec import Http1Codec
@@ -127,7 +128,7 @@ def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
 
 
 def _makes_connection(raw: bytes) -> Callable[[], Connection]:
-    return partial(Connection, read_by_law(raw), Sink(), Service.of(hello, Options()))
+    return partial(Connection, read_by_law(raw), Sink(), service_of(hello, Options()))
 
 
 # The answer goes out.
@@ -144,7 +145,7 @@ class Sink(SpentLane):
 
 
 def _answer_pieces() -> list[Piece]:
-    service = Service.of(hello, Options())
+    service = service_of(hello, Options())
     head = Head(service.standing.now())
     return [
         Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, service))),

@@ -14,12 +14,12 @@ from trio_httpd import (
     PeerError,
     Timeouts,
 )
+from trio_httpd._server.options import service_of
 from trio_httpd._wire.deadlines import DeadlineWatcher
 from trio_httpd._wire.http1_codec import Http1Codec
 from trio_httpd._wire.http1_lane import Http1Lane
 from trio_httpd._wire.progress import Progress
 from trio_httpd._wire.transport import Transport
-from trio_httpd.service import Service
 from trio_httpd.testing import MisbehavingStream, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
@@ -434,7 +434,7 @@ async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
 
 
 def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
-    service = Service.of(path, Options())
+    service = service_of(path, Options())
     codec = Http1Codec(service.limits)
     codec.feed(POST % 5)
     head = codec.next_head()

@@ -15,10 +15,10 @@ from trio_httpd._files.held import SECONDS, HeldFiles
 from trio_httpd._files.lookup import FoundFile, open_path
 from trio_httpd._files.published import PublishedFile
 from trio_httpd._files.representation import WrittenResponse
+from trio_httpd._server.options import service_of
 from trio_httpd._syntax.paths import FilePath
 from trio_httpd._wire.http1_shortcut import Shortcut
 from trio_httpd.request import RequestHead
-from trio_httpd.service import Service
 from trio_httpd.testing import connect
 from trio_httpd.testing.raw import Raw
 
@@ -107,7 +107,7 @@ async def test_the_shortcut_leads_to_the_same_bytes(
 
 def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResponse | None:
     """Return what the shortcut knows of a file that was sent a moment ago."""
-    service = Service.of(docroot, Options(**options))
+    service = service_of(docroot, Options(**options))
     service.held = HeldFiles(8)
     shortcut = Shortcut.of(service)
     if shortcut is None:

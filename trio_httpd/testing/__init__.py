@@ -17,7 +17,7 @@ from typing import Unpack
 
 import trio
 
-from ..config import OptionArguments
+from .._server.options import OptionArguments
 from ..connection import Handler
 from ..server import Server
 from .client import Client, ClientResponse, Wrap

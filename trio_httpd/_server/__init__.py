@@ -1,0 +1,1 @@
+"""A server as a whole: what it is given, and what it runs with."""
