@@ -26,6 +26,7 @@ FLOORS = [
         "readiness",
         "descriptors",
         "media_types",
+        "_net",
         "_syntax",
     },
     {"_rules"},

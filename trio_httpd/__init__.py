@@ -7,13 +7,14 @@ async with trio.open_nursery() as nursery:
     server = await nursery.start(trio_httpd.serve, hello, 8080)
 """
 
+from ._net.errors import PeerGone
 from ._server.options import Options
 from .addresses import Address
 from .config import Limits, Timeouts
 from .connection import Connection, Handler
 from .content import RequestContent
 from .docroot import Docroot
-from .errors import HTTPError, PeerError, PeerGone
+from .errors import HTTPError, PeerError
 from .headers import Headers
 from .listeners import open_listeners
 from .mounts import Mounts

@@ -7,8 +7,9 @@ from typing import cast
 
 import trio
 
+from ._net.errors import PeerGone
 from .connection import Connection, Handler
-from .errors import HeaderItems, HTTPError, PeerError, PeerGone
+from .errors import HeaderItems, HTTPError, PeerError
 from .response import Response
 from .service import Service
 

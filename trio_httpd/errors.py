@@ -1,15 +1,13 @@
-"""Errors: what a handler, a peer or a wire can raise.
+"""Errors: what a handler or a peer can raise, and what each becomes.
 
-Three kinds, and what each becomes: an `HTTPError` is an answer, a `PeerError` is an
-answer followed by a close, a `PeerGone` is silence. Anything else that leaves a
-handler is its own fault: logged, and a bare 500.
+An `HTTPError` is an answer, a `PeerError` is an answer followed by a close. `PeerGone`,
+which a transport raises, is silence. Anything else that leaves a handler is its own
+fault: logged, and a bare 500.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-
-import trio
 
 HeaderItems = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -51,11 +49,4 @@ class PeerError(HTTPError):
 
     What follows the fault on the wire has no known meaning, so nothing more is read
     as a request (RFC 9112 §9.6).
-    """
-
-
-class PeerGone(trio.BrokenResourceError):
-    """The peer has left, was reset, or took nothing for too long.
-
-    Not an error of anybody here: it ends the exchange without a word or a log line.
     """

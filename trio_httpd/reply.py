@@ -21,9 +21,9 @@ from typing import NoReturn
 
 import trio
 
+from ._net.errors import PeerGone
 from ._syntax.fields import encode_field
 from ._syntax.ranges import ByteRange
-from .errors import PeerGone
 from .fairness import A_CALL
 from .lane import Lane, Unsent, UnsentFile
 from .response import (

@@ -23,11 +23,12 @@ import trio
 
 from .._dispatch import dispatch
 from .._files.representation import WrittenResponse
+from .._net.errors import PeerGone
 from ..access_log import log_exchange
 from ..access_log import logger as access_log
 from ..connection import Connection
 from ..content import require_known_expectations
-from ..errors import PeerError, PeerGone
+from ..errors import PeerError
 from ..fairness import A_CALL
 from ..request import Request, RequestHead
 from ..response import Response

@@ -20,8 +20,8 @@ from collections.abc import Awaitable, Iterator
 
 import trio
 
+from .._net.errors import PeerGone
 from ..addresses import Address, local_address, remote_address, socket_of
-from ..errors import PeerGone
 from ..fairness import A_TURN, Fairness
 from ..lane import Unsent, UnsentFile
 from ..sockets import reset_on_close

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import trio
 
-from ..errors import PeerGone
+from .._net.errors import PeerGone
 from .transport import Transport
 
 _LARGEST_READ = 64 * 1024

@@ -1,0 +1,1 @@
+"""Streams, sockets and time: what moves the bytes, whatever they mean."""
