@@ -6,14 +6,23 @@ import os
 from collections.abc import Awaitable, Mapping
 from dataclasses import InitVar, dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from ._syntax.paths import parse_path
-from .connection import Connection
-from .docroot import Docroot, DocrootLike, docroot_of
+from .docroot import Docroot, DocrootLike, ServesFiles, docroot_of
 from .errors import HTTPError
+from .request import Request
 
 Names = tuple[bytes, ...]
+
+
+class ServesRequest(ServesFiles, Protocol):
+    """What mounts need of a connection object, which stands on a higher floor."""
+
+    @property
+    def request(self) -> Request:
+        """What the peer asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Mounts:
     def __hash__(self) -> int:
         return hash(frozenset(self.docroots.items()))
 
-    def __call__(self, conn: Connection) -> Awaitable[None]:
+    def __call__(self, conn: ServesRequest) -> Awaitable[None]:
         """Serve the file that the request names."""
         docroot, rest = self._find(conn.request.raw_path)
         return conn.serve_file(rest, docroot=docroot)
