@@ -14,10 +14,9 @@ from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._files.held import SECONDS, HeldFiles
 from trio_httpd._files.lookup import FoundFile, open_path
 from trio_httpd._files.published import PublishedFile
-from trio_httpd._files.representation import WrittenResponse
 from trio_httpd._server.options import service_of
 from trio_httpd._syntax.paths import FilePath
-from trio_httpd._wire.http1_shortcut import Shortcut
+from trio_httpd._wire.http1_shortcut import Shortcut, WrittenResponse
 from trio_httpd.request import RequestHead
 from trio_httpd.testing import connect
 from trio_httpd.testing.raw import Raw

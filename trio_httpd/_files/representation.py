@@ -10,21 +10,6 @@ from ..response import Fields, Standing
 from .content import FileObject, Source
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenResponse:
-    """A whole response as HTTP/1 has it.
-
-    Args:
-        standing: the fields of every response that are in it.
-        data: head and content.
-        size: of the content.
-    """
-
-    standing: Standing
-    data: bytes
-    size: int
-
-
 @dataclass(slots=True)
 class Representation:
     """What is sent for a file, or for a part of one that is taken for a whole.
@@ -46,8 +31,8 @@ class Representation:
     fields: Standing
     content: bytes | None = None
     """All the bytes, once they were read, where they are few."""
-    written: WrittenResponse | None = None
-    """The whole response, as it was written last."""
+    written: object = None
+    """The whole response as it was written last, in the form of whoever writes it."""
 
 
 def validator_fields(validators: Validators) -> Fields:

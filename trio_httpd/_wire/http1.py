@@ -22,7 +22,6 @@ from collections.abc import Awaitable
 import trio
 
 from .._dispatch import dispatch
-from .._files.representation import WrittenResponse
 from .._net.errors import PeerGone
 from ..access_log import log_exchange
 from ..access_log import logger as access_log
@@ -36,7 +35,7 @@ from ..service import Service
 from .deadlines import DeadlineQueue
 from .http1_codec import Http1Codec
 from .http1_lane import MOST_DRAINED, Http1Lane, feed
-from .http1_shortcut import Shortcut
+from .http1_shortcut import Shortcut, WrittenResponse
 from .transport import Transport
 
 logger = logging.getLogger("trio_httpd.connection")

@@ -13,12 +13,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .._files.held import HeldFiles
-from .._files.representation import Representation, WrittenResponse
+from .._files.representation import Representation
 from ..docroot import Docroot
 from ..request import RequestHead
 from ..response import Fields, Standing, StandingFields
 from ..service import Service
 from .http1_writer import Framing, format_head
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenResponse:
+    """A whole response as HTTP/1 has it.
+
+    Args:
+        standing: the fields of every response that are in it.
+        data: head and content.
+        size: of the content.
+    """
+
+    standing: Standing
+    data: bytes
+    size: int
 
 
 class Shortcut:
@@ -53,9 +68,11 @@ class Shortcut:
         if published is None or published.is_negotiated:
             return None
         chosen, standing = published.plain, self._standing.now()
-        if chosen.written is None or chosen.written.standing is not standing:
-            chosen.written = self._write(chosen, standing)
-        return chosen.written
+        written = chosen.written
+        if isinstance(written, WrittenResponse) and written.standing is standing:
+            return written
+        chosen.written = written = self._write(chosen, standing)
+        return written
 
     def _write(self, chosen: Representation, standing: Standing) -> WrittenResponse | None:
         """Write the response, once a second; None where its content is not known."""
