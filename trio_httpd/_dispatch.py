@@ -9,6 +9,7 @@ import trio
 
 from ._net.errors import PeerGone
 from .connection import Connection, Handler
+from .content import require_known_expectations
 from .errors import HeaderItems, HTTPError, PeerError
 from .response import Response
 from .service import Service
@@ -58,6 +59,8 @@ async def dispatch(conn: Connection, handler: Handler, service: Service) -> None
     Cancelled: the response is where it is; whoever cancels decides what follows.
     """
     try:
+        if conn.head.expectations:
+            require_known_expectations(conn.head)
         result = await handler(conn)
         # A coroutine for what nearly always needs none would cost a fiftieth of a request.
         if result is None or isinstance(result, bytes | str):

@@ -34,10 +34,10 @@ class Connection:
     once in sixteen calls.
     """
 
-    __slots__ = ("_content", "_head", "_lane", "_reply", "_request", "_service")
+    __slots__ = ("_content", "_lane", "_reply", "_request", "_service", "head")
 
     def __init__(self, head: RequestHead, lane: Lane, service: Service) -> None:
-        self._head = head
+        self.head = head
         self._lane = lane
         self._service = service
         self._request: Request | None = None
@@ -52,7 +52,7 @@ class Connection:
     def request(self) -> Request:
         """What the peer asks."""
         if self._request is None:
-            self._request = Request(self._head)
+            self._request = Request(self.head)
         return self._request
 
     # The transport.
@@ -86,7 +86,7 @@ class Connection:
     def body(self) -> RequestContent:
         """The content as a stream; ``async for chunk in conn.body``."""
         if self._content is None:
-            self._content = RequestContent(self._head, self._lane, self._service.limits.body)
+            self._content = RequestContent(self.head, self._lane, self._service.limits.body)
         return self._content
 
     @property

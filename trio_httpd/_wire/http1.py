@@ -26,7 +26,6 @@ from .._net.errors import PeerGone
 from ..access_log import log_exchange
 from ..access_log import logger as access_log
 from ..connection import Connection
-from ..content import require_known_expectations
 from ..errors import PeerError
 from ..fairness import A_CALL
 from ..request import Request, RequestHead
@@ -122,9 +121,9 @@ class Http1Loop:
                 waiting = transport.deadlines.keep_alive
                 continue
             conn, lane = self._begin_exchange(head)
-            careful = handling.is_finite or head.expectations
+            handler = self._handle if handling.is_finite else service.handler
             try:
-                await dispatch(conn, self._handle if careful else service.handler, service)
+                await dispatch(conn, handler, service)
             finally:
                 if transport.expired is not handling:  # Else see `part`.
                     self._end_exchange(conn)
@@ -224,7 +223,6 @@ class Http1Loop:
 
     async def _handle(self, conn: Connection) -> object:
         """Run the handler in its phase; sending what it returns has its own."""
-        require_known_expectations(self._head)
         handling = self._transport.deadlines.handler
         handling.enter(self._transport)
         try:
