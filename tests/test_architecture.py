@@ -19,6 +19,7 @@ ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
     {
+        "abc",
         "errors",
         "addresses",
         "config",

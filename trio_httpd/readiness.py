@@ -18,7 +18,7 @@ import select
 import socket
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, Protocol, runtime_checkable
 
 import trio
 from trio.lowlevel import Abort, Task, checkpoint, reschedule, wait_readable, wait_task_rescheduled
@@ -137,3 +137,11 @@ class WatchedSocket:
         if self._readiness is not None:
             self._readiness.forget(self.socket.fileno())
         self.wake_up(for_good=True)
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A stream that can be told when there is something to receive."""
+
+    def wait_with(self, readiness: Readiness) -> None:
+        """Wait by ``readiness`` from now on."""

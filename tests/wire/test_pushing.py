@@ -13,9 +13,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.taking import FileTakingStream, file_taking_streams
 from trio_httpd import Timeouts
-from trio_httpd._wire.abilities import FileTaking
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._wire.pushing import Pusher
+from trio_httpd.abc import FileTaking
 from trio_httpd.lane import UnsentFile
 from trio_httpd.sockets import SocketStream
 from trio_httpd.testing import MemoryStream, memory_streams

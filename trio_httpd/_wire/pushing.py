@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import trio
 
+from ..abc import FileTaking, PromptStream
 from ..lane import UnsentFile
-from .abilities import FileTaking, PromptStream
 from .deadlines import DeadlineQueue, Expirable
 from .progress import Uptake
 

@@ -1,7 +1,7 @@
 """The transport: one stream, with its deadlines, its faults and its end.
 
 Any `trio.abc.Stream` in; bytes both ways, with every way of breaking told as
-`PeerGone`. What a stream can do beyond that interface is said in `abilities`.
+`PeerGone`. What a stream can do beyond that interface is said in `trio_httpd.abc`.
 
 Laws:
 1. A `send` that did not end well leaves the transport ``broken`` for sending: part of
@@ -17,15 +17,17 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Iterator
+from typing import cast
 
 import trio
 
 from .._net.errors import PeerGone
+from ..abc import Abortable, PromptStream
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..fairness import A_TURN, Fairness
 from ..lane import Unsent, UnsentFile
+from ..readiness import Watchable
 from ..sockets import reset_on_close
-from .abilities import Abortable, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING
 from .pushing import PiecePusher, Pusher
@@ -46,6 +48,12 @@ async def close_now(stream: trio.abc.Stream) -> None:
             await trio.aclose_forcefully(stream)
         except Exception as problem:  # Of a stream that has no right to it.
             logger.error("a stream cannot be closed", exc_info=problem)
+
+
+def as_prompt(stream: trio.abc.Stream) -> PromptStream | None:
+    """Return ``stream`` if it is prompt."""
+    able = hasattr(stream, "send_nowait") and hasattr(stream, "untaken")
+    return cast("PromptStream", stream) if able else None
 
 
 class Transport:

@@ -1,17 +1,13 @@
-"""Abilities: what a stream may be able to do beyond trio's interfaces.
+"""What a stream may offer beyond trio's interfaces, so that a server uses it.
 
-Those of `sockets` can do all of it, as can those of the testing kit; trio's own none. A
-transport asks once.
+The socket streams of this package have all these methods, and trio's own streams have
+none. A stream need not derive from these classes: the methods count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol, cast, runtime_checkable
-
-import trio
-
-from ..readiness import Readiness
+from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -54,17 +50,3 @@ class FileTaking(Protocol):
         Raises `EOFError` where the file ends before, and `io.UnsupportedOperation` for a
         file that has to be read instead.
         """
-
-
-@runtime_checkable
-class Watchable(Protocol):
-    """A stream that can be told when there is something to receive."""
-
-    def wait_with(self, readiness: Readiness) -> None:
-        """Wait by ``readiness`` from now on."""
-
-
-def as_prompt(stream: trio.abc.Stream) -> PromptStream | None:
-    """Return ``stream`` if it is prompt."""
-    able = hasattr(stream, "send_nowait") and hasattr(stream, "untaken")
-    return cast("PromptStream", stream) if able else None
