@@ -28,7 +28,8 @@ import trio
 
 from ._dispatch import LetOut, report
 from ._server.options import OptionArguments, Options, service_of
-from ._wire.deadlines import DeadlineWatcher, Spawn
+from ._server.runtime import Runtime
+from ._wire.deadlines import Spawn
 from ._wire.http1 import refuse_http1, serve_http1
 from ._wire.transport import Transport, close_now
 from .addresses import Address, local_address
@@ -69,7 +70,7 @@ class Server:
     def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
         self._options = Options(**options)
         self._service = service_of(handler, self._options)
-        self._watcher: DeadlineWatcher  # One for each time of serving.
+        self._runtime: Runtime  # One for each time of serving.
         self._transports: set[Transport] = set()
         self._turned_away = 0
         self._lacking_until = -math.inf
@@ -162,11 +163,11 @@ class Server:
     def _begin(self, stream: trio.abc.Stream) -> None:
         """Start the task that serves ``stream``."""
         assert self._spawn is not None
-        spawn = self._spawn
-        transport = Transport(stream, self._watcher, spawn, progress=self._options.limits.progress)
-        spawn(self._attend, transport, "transport", serve_http1)
+        spawn, runtime = self._spawn, self._runtime
+        transport = runtime.open_transport(stream, spawn, progress=self._options.limits.progress)
+        spawn(self._attend, runtime, transport, "transport", serve_http1)
         self._transports.add(transport)
-        self._watcher.hold(spawn)
+        runtime.hold(spawn)
 
     async def serve(
         self,
@@ -218,8 +219,8 @@ class Server:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._spawn = (handler_nursery or nursery).start_soon
-                self._watcher = DeadlineWatcher(self._options.timeouts)
-                self._service.held = self._watcher.held
+                self._runtime = Runtime(self._options.timeouts)
+                self._service.held = self._runtime.held
                 yield nursery
         finally:
             self._nursery = self._spawn = None
@@ -269,16 +270,17 @@ class Server:
 
     async def _turn_away(self, stream: trio.abc.Stream, spawn: Spawn) -> None:
         """Tell a peer that there is no room, unless too many are being told."""
-        transport = Transport(stream, self._watcher, spawn)
+        runtime = self._runtime
+        transport = runtime.open_transport(stream, spawn, progress=self._options.limits.progress)
         self._turned_away += 1
-        self._watcher.hold(self._spawn or spawn)  # Where all that it watches lives.
+        runtime.hold(self._spawn or spawn)  # Where all that it watches lives.
         try:
             telling = _refuse if self._turned_away <= _MOST_TURNED_AWAY else _say_nothing
-            await self._attend(transport, "rejection", telling)
+            await self._attend(runtime, transport, "rejection", telling)
         finally:
             self._turned_away -= 1
 
-    async def _attend(self, transport: Transport, doing: str, work: Work) -> None:
+    async def _attend(self, runtime: Runtime, transport: Transport, doing: str, work: Work) -> None:
         """Do ``work`` on ``transport``; report what no stream should raise; close."""
         try:
             try:
@@ -291,9 +293,9 @@ class Server:
             raise decision.problem from decision.__cause__
         finally:
             try:
-                transport.deadlines.forget(transport)
+                runtime.deadlines.forget(transport)
                 await transport.drop()
-                transport.deadlines.release()
+                runtime.release()
             finally:
                 self._transports.discard(transport)
                 self._room.unpark_all()

@@ -19,17 +19,22 @@ class Expiring:
         self.expired.append((phase.name, trio.current_time()))
 
 
+async def watch(watcher: DeadlineWatcher) -> None:
+    while True:
+        await watcher.expire_next(trio.sleep_forever)
+
+
 async def test_each_expires_at_its_own_time(autojump_clock: MockClock) -> None:
     watcher = DeadlineWatcher(Timeouts(header=10, keep_alive=7))
     one, two, three = Expiring(), Expiring(), Expiring()
     async with trio.open_nursery() as nursery:
-        watcher.hold(nursery.start_soon)
+        nursery.start_soon(watch, watcher)
         watcher.header.enter(one)
         await trio.sleep(1)
         watcher.header.enter(two)
         watcher.keep_alive.enter(three)  # Earlier than what the watcher sleeps for.
         await trio.sleep(20)
-        watcher.release()
+        nursery.cancel_scope.cancel()
     assert one.expired == [("header", 10)]
     assert two.expired == [("header", 11)]
     assert three.expired == [("keep_alive", 8)]
@@ -39,7 +44,7 @@ async def test_who_leaves_or_begins_anew_does_not_expire(autojump_clock: MockClo
     watcher = DeadlineWatcher(Timeouts(header=10))
     left, anew = Expiring(), Expiring()
     async with trio.open_nursery() as nursery:
-        watcher.hold(nursery.start_soon)
+        nursery.start_soon(watch, watcher)
         watcher.header.enter(left)
         watcher.header.enter(anew)
         await trio.sleep(9)
@@ -49,7 +54,7 @@ async def test_who_leaves_or_begins_anew_does_not_expire(autojump_clock: MockClo
         await trio.sleep(9)
         watcher.forget(anew)
         await trio.sleep(9)
-        watcher.release()
+        nursery.cancel_scope.cancel()
     assert left.expired == anew.expired == []
 
 
@@ -60,26 +65,19 @@ async def test_an_infinite_phase_is_not_even_noted() -> None:
     assert repr(watcher.handler) == "<DeadlineQueue handler: 0 of inf s>"
 
 
-async def test_the_watcher_lives_as_long_as_somebody_holds_it(autojump_clock: MockClock) -> None:
-    watcher, late = DeadlineWatcher(Timeouts(header=5)), Expiring()
-    async with trio.open_nursery() as nursery:
-        watcher.hold(nursery.start_soon)
-        watcher.hold(nursery.start_soon)
-        await wait_all_tasks_blocked()
-        assert len(nursery.child_tasks) == 1
-        watcher.release()
-        await wait_all_tasks_blocked()
-        assert len(nursery.child_tasks) == 1
-        watcher.release()
-        watcher.hold(nursery.start_soon)  # Before it has noticed that it may go.
-        await wait_all_tasks_blocked()
-        assert len(nursery.child_tasks) == 1
-        watcher.release()
-        await wait_all_tasks_blocked()
-        assert not nursery.child_tasks
-        watcher.hold(nursery.start_soon)
-        watcher.header.enter(late)
-        await trio.sleep(5)
-        await wait_all_tasks_blocked()
-        watcher.release()
-    assert late.expired == [("header", 5)]
+async def test_a_watcher_that_is_woken_has_nothing_to_expire() -> None:
+    watcher, early = DeadlineWatcher(Timeouts(header=10)), Expiring()
+    watcher.header.enter(early)
+    with trio.fail_after(1):
+        async with trio.open_nursery() as napping:
+            napping.start_soon(watcher.expire_next, trio.sleep_forever)
+            await wait_all_tasks_blocked()
+            watcher.wake()
+    assert early.expired == []
+
+
+async def test_a_queue_may_be_added(autojump_clock: MockClock) -> None:
+    watcher, item = DeadlineWatcher(Timeouts()), Expiring()
+    watcher.add_queue("another", 3).enter(item)
+    await watcher.expire_next(trio.sleep_forever)
+    assert item.expired == [("another", 3)]

@@ -12,6 +12,7 @@ from tests.taking import file_taking_streams
 from tests.wire.exchanges import GET, get, path
 from trio_httpd import Connection, Server, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
+from trio_httpd._wire.outbox import Outbox
 from trio_httpd._wire.transport import Transport
 from trio_httpd.lane import UnsentFile
 from trio_httpd.testing import MemoryStream, Raw, connect, memory_streams
@@ -193,9 +194,9 @@ async def test_what_was_posted_leaves_before_a_file_of_the_same_turn(
 ) -> None:
     (tmp_path / "file").write_bytes(b"file")
     near, far = file_taking_streams(WINDOW)
-    watcher = DeadlineWatcher(Timeouts())
-    transport = Transport(near, watcher, nursery.start_soon)
-    with watcher.outbox.opened(), (tmp_path / "file").open("rb") as file:
+    watcher, outbox = DeadlineWatcher(Timeouts()), Outbox()
+    transport = Transport(near, watcher, nursery.start_soon, outbox=outbox)
+    with outbox.opened(), (tmp_path / "file").open("rb") as file:
         assert transport.post(b"first,") == b""
         assert near.untaken() == 0
         assert transport.send_file_nowait(UnsentFile(b"", file.fileno(), 0, 4)) is None

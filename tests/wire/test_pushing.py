@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.taking import FileTakingStream, file_taking_streams
+from tests.wire.test_deadlines import watch
 from trio_httpd import Timeouts
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._wire.pushing import Pusher
@@ -160,7 +161,7 @@ async def test_who_takes_enough_of_a_file_in_each_period_is_fast_enough(
     watcher, owner = DeadlineWatcher(Timeouts(send=10)), Owner()
     owner.pusher = Pusher(near, owner, watcher.send, 50)
     async with trio.open_nursery() as nursery:
-        watcher.hold(nursery.start_soon)
+        nursery.start_soon(watch, watcher)
         nursery.start_soon(owner.pusher.push_file, UnsentFile(b"", fd, 0, 400))
         for count in (60, 50, 1, 1):
             await trio.sleep(9)
@@ -171,4 +172,4 @@ async def test_who_takes_enough_of_a_file_in_each_period_is_fast_enough(
         await heard(far, 400 - 112)
         await trio.sleep(20)
         assert len(owner.answers) == 4  # It stands in the queue no longer.
-        watcher.release()
+        nursery.cancel_scope.cancel()

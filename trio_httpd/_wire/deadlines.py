@@ -8,7 +8,6 @@ the watcher sleeps until the earliest of all heads. Noting and leaving are O(1).
 Laws:
 1. A noted deadline expires at its time, not later, unless it is left before.
 2. A transport stands in a queue at most once; each phase has its own queue.
-3. The watcher runs only while somebody holds it.
 """
 
 from __future__ import annotations
@@ -20,12 +19,29 @@ from typing import Any, Protocol
 
 import trio
 
-from .._files.held import SECONDS as HELD_SECONDS
-from .._files.held import HeldFiles
-from ..config import Timeouts
-from ..descriptors import most_held
-from ..readiness import Readiness
-from .outbox import Outbox
+
+class Phases(Protocol):
+    """How long each phase may last, in seconds; see `Timeouts`."""
+
+    @property
+    def connection_setup(self) -> float:
+        """From accept to the first byte."""
+
+    @property
+    def header(self) -> float:
+        """Of a head."""
+
+    @property
+    def keep_alive(self) -> float:
+        """From a response to the next request."""
+
+    @property
+    def send(self) -> float:
+        """In which some of a response must be taken."""
+
+    @property
+    def handler(self) -> float:
+        """Of a handler."""
 
 
 class Spawn(Protocol):
@@ -84,44 +100,24 @@ class DeadlineQueue:
 
 
 class DeadlineWatcher:
-    """The queues of one server and the task that watches them."""
+    """The queues of one server, and the sleep until the first of them has something."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self.connection_setup = DeadlineQueue("connection_setup", timeouts.connection_setup, self)
-        self.header = DeadlineQueue("header", timeouts.header, self)
-        self.keep_alive = DeadlineQueue("keep_alive", timeouts.keep_alive, self)
-        self.send = DeadlineQueue("send", timeouts.send, self)
-        self.handler = DeadlineQueue("handler", timeouts.handler, self)
-        self._files = DeadlineQueue("held files", HELD_SECONDS, self)
-        self._queues = (
-            self.connection_setup,
-            self.header,
-            self.keep_alive,
-            self.send,
-            self.handler,
-            self._files,
-        )
-        self.held = HeldFiles(most_held())
-        self.outbox = Outbox()
-        self.readiness = Readiness()
+    def __init__(self, phases: Phases) -> None:
+        self._queues: list[DeadlineQueue] = []
+        self.connection_setup = self.add_queue("connection_setup", phases.connection_setup)
+        self.header = self.add_queue("header", phases.header)
+        self.keep_alive = self.add_queue("keep_alive", phases.keep_alive)
+        self.send = self.add_queue("send", phases.send)
+        self.handler = self.add_queue("handler", phases.handler)
         self.clock = trio.lowlevel.current_clock()
         self.wakes_at = math.inf
         self._nap = trio.CancelScope()
-        self._holders = 0
-        self._started = False
 
-    def hold(self, spawn: Spawn) -> None:
-        """Count one who needs the watcher, and start it if it is not there."""
-        self._holders += 1
-        if not self._started:
-            self._started = True
-            spawn(self.watch)
-
-    def release(self) -> None:
-        """Count one less; the last one sends the watcher home."""
-        self._holders -= 1
-        if not self._holders:
-            self._nap.cancel()
+    def add_queue(self, name: str, seconds: float) -> DeadlineQueue:
+        """Return a further queue."""
+        queue = DeadlineQueue(name, seconds, self)
+        self._queues.append(queue)
+        return queue
 
     def forget(self, transport: Expirable) -> None:
         """Take ``transport`` out of all queues."""
@@ -132,23 +128,15 @@ class DeadlineWatcher:
         """Let the watcher wake at ``when``, which is earlier than it would."""
         self.wakes_at = self._nap.deadline = when
 
-    async def watch(self) -> None:
-        """Expire what is due until nobody holds the watcher; have the outbox open so long."""
-        try:
-            with (
-                self.outbox.opened(),
-                self.readiness.opened(),
-                self.held.opened(self._files),
-            ):
-                while self._holders:
-                    await self._expire_next()
-        finally:
-            self._started = False
+    def wake(self) -> None:
+        """Let the watcher wake now."""
+        self._nap.cancel()
 
-    async def _expire_next(self) -> None:
+    async def expire_next(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        """Do ``meanwhile`` until something is due, or until `wake`; expire what is due."""
         self.wakes_at = min(queue.earliest() for queue in self._queues)
         with trio.CancelScope(deadline=self.wakes_at) as self._nap:
-            await self.readiness.tell()
+            await meanwhile()
         now = trio.current_time()
         for queue in self._queues:
             queue.expire_until(now)

@@ -26,10 +26,9 @@ from ..abc import Abortable, PromptStream
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..fairness import A_TURN, Fairness
 from ..lane import Unsent, UnsentFile
-from ..readiness import Watchable
 from ..sockets import reset_on_close
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
-from .outbox import MOST_WAITING
+from .outbox import MOST_WAITING, Outbox
 from .pushing import PiecePusher, Pusher
 
 logger = logging.getLogger("trio_httpd.connection")
@@ -62,6 +61,7 @@ class Transport:
     __slots__ = (
         "_ahead",
         "_files",
+        "_outbox",
         "_overflow",
         "_posted",
         "_prompt",
@@ -87,6 +87,7 @@ class Transport:
         deadlines: DeadlineWatcher,
         spawn: Spawn,
         *,
+        outbox: Outbox | None = None,
         progress: int = _LARGEST_PIECE,
     ) -> None:
         self.stream = stream
@@ -95,8 +96,6 @@ class Transport:
         self.deadlines = deadlines
         self._spawn = spawn
         self._prompt = as_prompt(stream)
-        if isinstance(stream, Watchable):
-            stream.wait_with(deadlines.readiness)
         self.prompt = self._prompt is not None
         """Whether `send_nowait` sends anything, and may be called by anybody."""
         self._pusher: Pusher | PiecePusher
@@ -109,6 +108,7 @@ class Transport:
         self.takes_files = self._files is not None
         """Whether `send_file_nowait` may be called."""
         self._ahead = b""  # What has arrived and was not taken yet.
+        self._outbox = outbox if self.prompt else None
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
         self.fairness = Fairness()
@@ -247,8 +247,8 @@ class Transport:
 
         As `send_nowait`; what is posted needs no `send_rest`.
         """
-        outbox = self.deadlines.outbox
-        if self.broken or len(data) > _LARGEST_POST or not (self.prompt and outbox.is_open):
+        outbox = self._outbox
+        if self.broken or len(data) > _LARGEST_POST or outbox is None or not outbox.is_open:
             return self.send_nowait(data)
         if self._overflow is not None:
             return data

@@ -1,0 +1,64 @@
+"""The runtime: what all transports share while they are served, and the task behind it.
+
+One task expires deadlines and wakes up whoever waits for a socket. As long as it runs,
+responses of one turn leave together, sockets share an epoll, and files are held.
+
+Law: the task runs only while somebody holds the runtime.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from .._files.held import SECONDS, HeldFiles
+from .._wire.deadlines import DeadlineWatcher, Spawn
+from .._wire.outbox import Outbox
+from .._wire.transport import Transport
+from ..config import Timeouts
+from ..descriptors import most_held
+from ..readiness import Readiness, Watchable
+
+
+class Runtime:
+    """Deadlines, outbox, readiness and held files of one time of serving."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.deadlines = DeadlineWatcher(timeouts)
+        self.held = HeldFiles(most_held())
+        self._held_files = self.deadlines.add_queue("held files", SECONDS)
+        self._outbox = Outbox()
+        self._readiness = Readiness()
+        self._holders = 0
+        self._started = False
+
+    def open_transport(self, stream: trio.abc.Stream, spawn: Spawn, *, progress: int) -> Transport:
+        """Return a transport of ``stream``, to be served while the runtime is held."""
+        if isinstance(stream, Watchable):
+            stream.wait_with(self._readiness)
+        return Transport(stream, self.deadlines, spawn, outbox=self._outbox, progress=progress)
+
+    def hold(self, spawn: Spawn) -> None:
+        """Count one who needs the runtime, and start its task if it is not there."""
+        self._holders += 1
+        if not self._started:
+            self._started = True
+            spawn(self.run)
+
+    def release(self) -> None:
+        """Count one less; the last one sends the task home."""
+        self._holders -= 1
+        if not self._holders:
+            self.deadlines.wake()
+
+    async def run(self) -> None:
+        """Expire what is due until nobody holds the runtime; have all open so long."""
+        try:
+            with (
+                self._outbox.opened(),
+                self._readiness.opened(),
+                self.held.opened(self._held_files),
+            ):
+                while self._holders:
+                    await self.deadlines.expire_next(self._readiness.tell)
+        finally:
+            self._started = False
