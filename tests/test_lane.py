@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trio_httpd.lane import Lane, SpentLane, UnsentFile
+from trio_httpd._wire.pushing import UnsentFile
+from trio_httpd.lane import Lane, SpentLane
 
 
 async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:

@@ -11,26 +11,14 @@ holds the connection object cannot reach into the next exchange.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import trio
 
+from ._wire.pushing import Unsent, UnsentFile
 from .addresses import Address
 from .fairness import Fairness
 from .response import Fields, ResponseHead
-
-
-class UnsentFile(NamedTuple):
-    """Bytes, and then a part of a file, that are still to be sent."""
-
-    prefix: bytes | memoryview
-    fd: int
-    offset: int
-    size: int
-
-
-Unsent = bytes | memoryview | UnsentFile
-"""What is still to be sent: never mind in what form."""
 
 
 class Lane(Protocol):

@@ -24,8 +24,9 @@ import trio
 from ._net.errors import PeerGone
 from ._syntax.fields import encode_field
 from ._syntax.ranges import ByteRange
+from ._wire.pushing import Unsent, UnsentFile
 from .fairness import A_CALL
-from .lane import Lane, Unsent, UnsentFile
+from .lane import Lane
 from .response import (
     Fields,
     ResponseHead,

@@ -22,7 +22,8 @@ from trio_httpd._wire.gate import check_head
 from trio_httpd._wire.http1_codec import Http1Codec
 from trio_httpd._wire.http1_heads import read_by_law, read_ordinary
 from trio_httpd._wire.http1_writer import Framing, format_head
-from trio_httpd.lane import SpentLane, Unsent
+from trio_httpd._wire.pushing import Unsent
+from trio_httpd.lane import SpentLane
 from trio_httpd.reply import Reply
 from trio_httpd.request import RequestHead
 from trio_httpd.response import Fields, ResponseHead, Standing

@@ -13,8 +13,8 @@ from tests.wire.exchanges import GET, get, path
 from trio_httpd import Connection, Server, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
 from trio_httpd._wire.outbox import Outbox
+from trio_httpd._wire.pushing import UnsentFile
 from trio_httpd._wire.transport import Transport
-from trio_httpd.lane import UnsentFile
 from trio_httpd.testing import MemoryStream, Raw, connect, memory_streams
 
 WINDOW = 64  # Less than any response.

@@ -15,9 +15,8 @@ from tests.taking import FileTakingStream, file_taking_streams
 from tests.wire.test_deadlines import watch
 from trio_httpd import Timeouts
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
-from trio_httpd._wire.pushing import Pusher
+from trio_httpd._wire.pushing import Pusher, UnsentFile
 from trio_httpd.abc import FileTaking
-from trio_httpd.lane import UnsentFile
 from trio_httpd.sockets import SocketStream
 from trio_httpd.testing import MemoryStream, memory_streams
 

@@ -16,7 +16,6 @@ import trio
 
 from ..addresses import Address
 from ..errors import PeerError
-from ..lane import Unsent, UnsentFile
 from ..request import RequestHead
 from ..response import Fields, ResponseHead
 from ..service import Service
@@ -30,6 +29,7 @@ from .http1_writer import (
     framing_for,
 )
 from .progress import Progress
+from .pushing import Unsent, UnsentFile
 from .transport import Transport
 from .upgraded import UpgradedStream
 

@@ -10,17 +10,30 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 import trio
 
 from ..abc import FileTaking, PromptStream
-from ..lane import UnsentFile
 from .deadlines import DeadlineQueue, Expirable
 from .progress import Uptake
 
 _WINDOW = 256 * 1024
 _LARGEST_PIECE = 64 * 1024
 _SMALLEST_PIECE = 1024
+
+
+class UnsentFile(NamedTuple):
+    """Bytes, and then a part of a file, that are still to be sent."""
+
+    prefix: bytes | memoryview
+    fd: int
+    offset: int
+    size: int
+
+
+Unsent = bytes | memoryview | UnsentFile
+"""What is still to be sent: never mind in what form."""
 
 
 class Pusher:

@@ -25,11 +25,10 @@ from .._net.errors import PeerGone
 from ..abc import Abortable, PromptStream
 from ..addresses import Address, local_address, remote_address, socket_of
 from ..fairness import A_TURN, Fairness
-from ..lane import Unsent, UnsentFile
 from ..sockets import reset_on_close
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .outbox import MOST_WAITING, Outbox
-from .pushing import PiecePusher, Pusher
+from .pushing import PiecePusher, Pusher, Unsent, UnsentFile
 
 logger = logging.getLogger("trio_httpd.connection")
 
