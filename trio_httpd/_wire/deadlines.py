@@ -135,13 +135,12 @@ class DeadlineWatcher:
     async def watch(self) -> None:
         """Expire what is due until nobody holds the watcher; have the outbox open so long."""
         try:
-            with (
-                self.outbox.opened(),
-                self.readiness.opened(),
-                self.held.opened(self._files),
-            ):
-                while self._holders:
-                    await self._expire_next()
+            with self.readiness.opened(), self.held.opened(self._files):
+                async with trio.open_nursery() as nursery:
+                    self.outbox.open(nursery)
+                    while self._holders:
+                        await self._expire_next()
+                    nursery.cancel_scope.cancel()
         finally:
             self._started = False
 

@@ -27,7 +27,6 @@ from ..lane import Unsent, UnsentFile
 from ..sockets import reset_on_close
 from .abilities import Abortable, Watchable, as_prompt
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
-from .outbox import MOST_WAITING
 from .pushing import PiecePusher, Pusher
 
 logger = logging.getLogger("trio_httpd.connection")
@@ -247,9 +246,7 @@ class Transport:
         if self._posted:  # Of this very turn: a stream was ready that did not wait.
             self.flush_post()
         self._posted = data
-        outbox.waiting.append(self)
-        if len(outbox.waiting) >= MOST_WAITING:
-            outbox.flush()
+        outbox.add(self)
         return b""
 
     def flush_post(self) -> None:
