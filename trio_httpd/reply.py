@@ -16,7 +16,8 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import NoReturn
 
 import trio
@@ -46,11 +47,7 @@ _VALIDATORS = frozenset((b"etag", b"last-modified"))
 
 
 class Reply:
-    """The response of one exchange; also the `ResponseHead` that a lane is given.
-
-    For the lane's eyes, ``standing``, ``length`` and ``bodiless`` are set as it goes out:
-    a value of their own for that would cost a fortieth of a whole request.
-    """
+    """The response of one exchange; also the `ResponseHead` that a lane is given."""
 
     __slots__ = (
         "_defaults",
@@ -251,6 +248,10 @@ class Reply:
             self.default_type(_TEXT)
         else:
             data = content
+        if self.aborted or self._pushing:
+            self._refuse()
+        if self.declared not in (None, len(data)) and not self._is_bodiless():
+            raise RuntimeError(f"{len(data)} bytes to send, {self.declared} declared")
         self.fixed = True
         self._held, self._held_size, self._sent = [data], len(data), len(data)
         if self.declared is None and self.status not in _BODILESS:
@@ -276,24 +277,18 @@ class Reply:
         # The system moves it: that takes a sixteenth of the time that we would need.
         self.lane.fairness.left -= A_CALL + part.size // 16
         if self.lane.fairness.left <= 0 or self._held:
-            return self._send_file_in_turn(fd, part)
+            return self._send_in_turn(
+                *([partial(self._begin_push, end=False)] if self._held else []),
+                partial(self._begin_file, fd, part),
+            )
         rest = self._begin_file(fd, part)
-        return self._end_push(rest) if rest else None
-
-    async def _send_file_in_turn(self, fd: int, part: ByteRange) -> None:
-        await self._take_part_in_turns()
-        if self._held:
-            await self.flush()
-        if rest := self._begin_file(fd, part):
-            await self._end_push(rest)
+        return self._send_rest(rest) if rest else None
 
     def _begin_file(self, fd: int, part: ByteRange) -> Unsent:
         head = self._opened(whole=False)
         self._sent += part.size
         self.content_out += part.size
-        rest = self.lane.send_file_nowait(head, UnsentFile(b"", fd, part.start, part.size))
-        self._pushing = bool(rest)
-        return rest
+        return self.lane.send_file_nowait(head, UnsentFile(b"", fd, part.start, part.size))
 
     async def flush(self) -> None:
         """See `Connection.flush`."""
@@ -328,41 +323,45 @@ class Reply:
         return self._is_head or self.status in _BODILESS
 
     def _push(self, *, end: bool) -> Awaitable[None] | None:
-        """Send what is held, after the head if that has not gone yet.
-
-        What is returned is still to be awaited. Nearly always that is nothing.
-        """
+        """Send what is held, after the head; what is returned is still to be awaited."""
         fairness = self.lane.fairness
         fairness.left -= A_CALL + self._held_size
         if fairness.left <= 0 or not self.lane.prompt:
-            return self._push_in_turn(end=end)
+            return self._send_in_turn(partial(self._begin_push, end=end))
         rest = self._begin_push(end=end)
-        return self._end_push(rest) if rest else None
+        return self._send_rest(rest) if rest else None
 
-    async def _take_part_in_turns(self) -> None:
-        # Who is cancelled before a byte has left can still be answered for.
-        if self.lane.fairness.left > 0:
-            await trio.lowlevel.checkpoint_if_cancelled()
-        else:
-            await self.lane.fairness.take_turn()
+    def _send_in_turn(self, *steps: Callable[[], Unsent]) -> Awaitable[None]:
+        self._pushing = True  # Before the first await: nobody else gets in between.
+        return self._take_steps(steps)
 
-    async def _push_in_turn(self, *, end: bool) -> None:
-        await self._take_part_in_turns()
-        if rest := self._begin_push(end=end):
-            await self._end_push(rest)
+    async def _take_steps(self, steps: Iterable[Callable[[], Unsent]]) -> None:
+        try:
+            # Who is cancelled before a byte has left can still be answered for.
+            if self.lane.fairness.left > 0:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            else:
+                await self.lane.fairness.take_turn()
+            for begin in steps:
+                if rest := begin():
+                    await self.lane.send_rest(rest)
+        finally:
+            self._pushing = False
 
     def _begin_push(self, *, end: bool) -> Unsent:
-        """Send what goes out without waiting; return the rest, for `_end_push`."""
+        """Send what goes out without waiting; return the rest, for `_send_rest`."""
         head = self._opened(whole=end)
         data = b"" if self.bodiless else b"".join(self._held)
         self._held, self._held_size = [], 0
         self.finished = end
         self.content_out += len(data)
-        rest = self.lane.send_nowait(head, data, end=end)
-        self._pushing = bool(rest)
-        return rest
+        return self.lane.send_nowait(head, data, end=end)
 
-    async def _end_push(self, rest: Unsent) -> None:
+    def _send_rest(self, rest: Unsent) -> Awaitable[None]:
+        self._pushing = True
+        return self._finish_sending(rest)
+
+    async def _finish_sending(self, rest: Unsent) -> None:
         try:
             await self.lane.send_rest(rest)
         finally:

@@ -19,6 +19,7 @@ import pytest
 import trio
 import trustme
 
+import trio_httpd
 from trio_httpd import (
     Address,
     Connection,
@@ -236,3 +237,27 @@ def test_hello_ends_cleanly_when_interrupted() -> None:
             _, errors = process.communicate(timeout=20)
     assert heard.endswith(b"Hello, world!\n")
     assert (process.returncode, errors) == (0, "")
+
+
+async def test_a_response_that_overflows_goes_on_by_itself() -> None:
+    async def handler(conn: Connection) -> bytes:
+        return b"~" * 16_000
+
+    def ask(address: tuple[str, int]) -> None:
+        """Ask twice, from a thread: nothing but the response itself wakes the server."""
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(10)
+            client.connect(address)
+            for _ in range(2):
+                client.sendall(GET)
+                heard = b""
+                while heard.count(b"~") < 16_000:
+                    heard += client.recv(1000)
+
+    [listener] = await trio_httpd.open_listeners(0)
+    listener.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_listeners, handler, [listener])
+        await trio.to_thread.run_sync(ask, listener.socket.getsockname())
+        nursery.cancel_scope.cancel()

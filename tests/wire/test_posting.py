@@ -194,13 +194,16 @@ async def test_what_was_posted_leaves_before_a_file_of_the_same_turn(
 ) -> None:
     (tmp_path / "file").write_bytes(b"file")
     near, far = file_taking_streams(WINDOW)
-    watcher, outbox = DeadlineWatcher(Timeouts()), Outbox()
-    transport = Transport(near, watcher, nursery.start_soon, outbox=outbox)
-    with outbox.opened(), (tmp_path / "file").open("rb") as file:
+    outbox = Outbox()
+    transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon, outbox=outbox)
+    outbox.open(nursery)
+    await wait_all_tasks_blocked()
+    with (tmp_path / "file").open("rb") as file:
         assert transport.post(b"first,") == b""
         assert near.untaken() == 0
         assert transport.send_file_nowait(UnsentFile(b"", file.fileno(), 0, 4)) is None
     assert await far.receive_some() == b"first,file"
+    nursery.cancel_scope.cancel()
 
 
 async def test_without_anybody_who_ends_turns_it_goes_at_once(nursery: trio.Nursery) -> None:

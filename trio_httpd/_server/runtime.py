@@ -53,12 +53,11 @@ class Runtime:
     async def run(self) -> None:
         """Expire what is due until nobody holds the runtime; have all open so long."""
         try:
-            with (
-                self._outbox.opened(),
-                self._readiness.opened(),
-                self.held.opened(self._held_files),
-            ):
-                while self._holders:
-                    await self.deadlines.expire_next(self._readiness.tell)
+            with self._readiness.opened(), self.held.opened(self._held_files):
+                async with trio.open_nursery() as nursery:
+                    self._outbox.open(nursery)
+                    while self._holders:
+                        await self.deadlines.expire_next(self._readiness.tell)
+                    nursery.cancel_scope.cancel()
         finally:
             self._started = False

@@ -27,7 +27,7 @@ from ..addresses import Address, local_address, remote_address, socket_of
 from ..fairness import A_TURN, Fairness
 from ..sockets import reset_on_close
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
-from .outbox import MOST_WAITING, Outbox
+from .outbox import Outbox
 from .pushing import PiecePusher, Pusher, Unsent, UnsentFile
 
 logger = logging.getLogger("trio_httpd.connection")
@@ -254,9 +254,7 @@ class Transport:
         if self._posted:  # Of this very turn: a stream was ready that did not wait.
             self.flush_post()
         self._posted = data
-        outbox.waiting.append(self)
-        if len(outbox.waiting) >= MOST_WAITING:
-            outbox.flush()
+        outbox.add(self)
         return b""
 
     def flush_post(self) -> None:
