@@ -22,6 +22,7 @@ from ._files.content import (
 from ._files.representation import Representation
 from ._syntax.conditions import Conditions, failed_status, holds_if_range
 from ._syntax.multipart_ranges import frame_parts, multipart_type
+from ._syntax.quoting import MOST_QUOTED
 from ._syntax.ranges import ByteRange, format_content_range, format_unsatisfied, select_ranges
 from .errors import HTTPError
 from .reply import Reply
@@ -201,7 +202,7 @@ def _cut(request: Request, chosen: Representation, problem: EOFError) -> HTTPErr
     Nobody's bug: somebody wrote the file meanwhile, or it is one of those that claim a
     size they do not have (/sys).
     """
-    logger.warning("%a not sent whole: %a, %s", request, chosen.source.name, problem)
+    logger.warning("%a not sent whole: %a, %s", request, chosen.source.name[:MOST_QUOTED], problem)
     return HTTPError(503)
 
 
