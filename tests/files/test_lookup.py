@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -646,3 +647,53 @@ def test_a_file_may_be_called_deleted(renaming: Path) -> None:
 def test_the_root_may_be_called_deleted(renaming: Path) -> None:
     root = renaming.rename(renaming.with_name("root (deleted)"))
     assert content(find(root, "/same.txt", **HIDE)) == b"old"
+
+
+# What fails on file systems of other machines.
+
+
+def failing(number: int, name: bytes, times: int, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a system call that fails some times for one name."""
+    left = [times]
+
+    def call(path: Any, *args: Any, **options: Any) -> Any:
+        if path == name and left[0]:
+            left[0] -= 1
+            raise OSError(number, os.strerror(number))
+        return real(path, *args, **options)
+
+    return call
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EBUSY])
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_a_compressed_form_that_cannot_be_asked_for_is_passed_by(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str
+) -> None:
+    monkeypatch.setattr(os, call, failing(number, b"a.gz", 99, getattr(os, call)))
+    assert forms(find(packed, "/a", precompressed=CODINGS)) == {"br": b"a.br"}
+
+
+@pytest.mark.parametrize("name", [b"a.txt", b"folder", b"index.html"])
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_a_stale_handle_is_looked_up_once_more(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, call: str
+) -> None:
+    real = getattr(os, call)
+    monkeypatch.setattr(os, call, failing(errno.ESTALE, name, 1, real))
+    before = descriptors()
+    assert content(find(hostile, "/a.txt")) == b"inside"
+    assert content(find(hostile, "/folder/")) == b"inside"
+    monkeypatch.setattr(os, call, failing(errno.ESTALE, b"a.txt", 2, real))
+    with pytest.raises(OSError, match="tale"):
+        find(hostile, "/a.txt")
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_a_disk_that_fails_is_asked_once(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(os, call, failing(errno.EIO, b"a.txt", 1, getattr(os, call)))
+    with pytest.raises(OSError, match="Input/output error"):
+        find(hostile, "/a.txt")

@@ -20,6 +20,7 @@ from typing import Protocol, TypeVar
 
 from ..docroot import Docroot
 from ..errors import HTTPError
+from .errors import is_exhaustion
 from .published import PublishedFile
 
 T = TypeVar("T")
@@ -129,7 +130,7 @@ class HeldFiles:
         try:
             return open_()
         except HTTPError as problem:
-            if problem.status != 503:
+            if not is_exhaustion(problem.__cause__):
                 raise
             self.clear()
             return open_()

@@ -26,7 +26,7 @@ from typing import Self
 from .._syntax.paths import FilePath
 from ..docroot import Docroot
 from ..errors import HTTPError
-from .errors import EXHAUSTED, STATUS_OF, answered, want_answered
+from .errors import STATUS_OF, answered, is_exhaustion, want_answered
 from .open_file import FILE, OpenFile, as_opened, closed_on_error
 
 # Where there is O_PATH, a folder that may be searched but not listed serves as well.
@@ -163,7 +163,7 @@ class OpenFolder:
             facts = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
             return self._target_of(name) if stat.S_ISLNK(facts.st_mode) else facts
         except OSError as problem:
-            if problem.errno in EXHAUSTED:  # Else links would be missing, unseen.
+            if is_exhaustion(problem):  # Else links would be missing, unseen.
                 raise
             return None
 
@@ -246,6 +246,16 @@ def open_path(
         return None
     if not (hidden_too or docroot.rules.publishes(path.names)):
         raise HTTPError(404)
+    try:
+        return _open_published(docroot, path)
+    except OSError as problem:
+        if problem.errno != errno.ESTALE:
+            raise
+    # What was open on the way was replaced on another machine meanwhile (NFS).
+    return _open_published(docroot, path)
+
+
+def _open_published(docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
     with ExitStack() as closing:
         folders = path.names if path.is_folder else path.names[:-1]
         folder = closing.enter_context(_open_folder(docroot, folders))
@@ -296,8 +306,8 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
             try:
                 sidecar = closing.enter_context(folder.open_file(name + suffix))
             except OSError as problem:
-                if problem.errno in EXHAUSTED or problem.errno not in STATUS_OF:
-                    raise
+                if is_exhaustion(problem):
+                    raise  # Else whatever is wrong with it: there is the plain file.
             else:
                 sidecars.append((coding, sidecar))
         closing.pop_all()
