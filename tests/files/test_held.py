@@ -19,7 +19,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, HTTPError, Server
 from trio_httpd._files.errors import STATUS_OF, answered
-from trio_httpd._files.held import FRESH_NS, SECONDS, HeldFile, HeldFiles
+from trio_httpd._files.held import FRESH_NS, SECONDS, HeldFiles
+from trio_httpd._files.held_pages import Expiring
 from trio_httpd._files.lookup import FoundFile, open_path
 from trio_httpd._files.published import PublishedFile
 from trio_httpd._syntax.paths import FilePath
@@ -248,12 +249,12 @@ class Stand:
     """A shelf whose time is the test's."""
 
     def __init__(self) -> None:
-        self.items: list[HeldFile] = []
+        self.items: list[Expiring] = []
 
-    def enter(self, item: HeldFile) -> None:
+    def enter(self, item: Expiring) -> None:
         self.items.append(item)
 
-    def leave(self, item: HeldFile) -> None:
+    def leave(self, item: Expiring) -> None:
         self.items.remove(item)
 
 

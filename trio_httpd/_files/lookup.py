@@ -62,10 +62,10 @@ class FoundFile:
 class OpenFolder:
     """A folder of a docroot, open; a context manager that closes it."""
 
-    __slots__ = ("_docroot", "_root", "fd", "names")
+    __slots__ = ("_root", "docroot", "fd", "names")
 
     def __init__(self, docroot: Docroot, root: int) -> None:
-        self._docroot = docroot
+        self.docroot = docroot
         self._root = root
         self.fd = root
         """For opening what is in it, not for reading it."""
@@ -98,7 +98,7 @@ class OpenFolder:
 
     @property
     def _follows(self) -> bool:
-        mode = self._docroot.follow_symlinks
+        mode = self.docroot.follow_symlinks
         return mode == "anywhere" or (mode and _TELLS_PATHS)
 
     @property
@@ -157,7 +157,7 @@ class OpenFolder:
 
     def facts_of(self, name: bytes) -> os.stat_result | None:
         """Return the facts of what is published in this folder as ``name``, None if nothing."""
-        if not self._docroot.rules.publishes((*self.names, name)):
+        if not self.docroot.rules.publishes((*self.names, name)):
             return None
         try:
             facts = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
@@ -184,13 +184,13 @@ class OpenFolder:
         `_NamelessError`. What lies at ``names``, as it was asked for, need not be
         published: a page for an error, or a compressed form.
         """
-        if self._docroot.follow_symlinks == "anywhere" or not self._follows:
+        if self.docroot.follow_symlinks == "anywhere" or not self._follows:
             return
         root, path = _path_of(self._root), _path_of(fd)
         inside = path.removeprefix(root.rstrip(b"/") + b"/")
         if path == root or inside == b"/".join(names):
             return
-        if inside == path or not self._docroot.rules.publishes(tuple(inside.split(b"/"))):
+        if inside == path or not self.docroot.rules.publishes(tuple(inside.split(b"/"))):
             raise OSError(errno.ELOOP, "a link to what is not published", path)
 
 
