@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_httpd import Address, Headers, Request
-from trio_httpd.access_log import _stamp, escaped, log_exchange, logger
+from trio_httpd.access_log import MOST_LOGGED, _stamp, escaped, log_exchange, logger
 from trio_httpd.request import RequestHead
 
 COMBINED = re.compile(
@@ -145,6 +145,35 @@ def test_a_character_that_is_no_byte_is_its_utf_8() -> None:
     assert escaped("a€\ud800") == r"a\xE2\x82\xAC\xED\xA0\x80"
 
 
+MANY = 31_000
+CUT = r"\..."
+
+
+@pytest.mark.parametrize(
+    ("character", "shown"), [("a", "a"), ('"', r"\x22"), ("\\", r"\x5C"), ("\xff", r"\xFF")]
+)
+def test_what_is_too_long_is_cut_before_it_is_escaped(character: str, shown: str) -> None:
+    long = character * MANY
+    line = without_time(logged(request(f"/{long}", "A" * MANY, referer=long, user_agent=long)))
+    begun = shown * MOST_LOGGED + CUT
+    target = "/" + shown * (MOST_LOGGED - 1) + CUT
+    method = "A" * MOST_LOGGED + CUT
+    assert line == f'127.0.0.1 - - [] "{method} {target} HTTP/1.1" 200 2326 "{begun}" "{begun}"'
+
+
+def test_what_just_fits_is_whole() -> None:
+    assert escaped('"' * MOST_LOGGED) == r"\x22" * MOST_LOGGED
+
+
+def test_a_client_that_writes_the_mark_is_seen_to_have_written_it() -> None:
+    assert escaped(CUT) == r"\x5C..."
+
+
+def test_the_fields_of_a_record_are_whole() -> None:
+    fields = fields_of(logged(request("/" + "a" * MANY, "A" * MANY)))
+    assert (fields["path"], fields["method"]) == ("/" + "a" * MANY, "A" * MANY)
+
+
 @pytest.mark.parametrize(
     ("zone", "stamp"),
     [
@@ -200,3 +229,12 @@ def test_no_peer_writes_a_line_of_its_own(
     path = os.fsencode(peer.path or "").decode("latin-1") if peer else ""
     assert plain(match["host"]) == (path or "-")
     assert time.strptime(match["time"], "%d/%b/%Y:%H:%M:%S %z")
+
+
+@given(character=st.characters(max_codepoint=0xFF, exclude_characters="#"))
+def test_a_line_has_a_longest_length(character: str) -> None:
+    long = character * MANY
+    record = logged(request(f"/{long}", "A" * MANY, referer=long, user_agent=long))
+    line = record.getMessage()
+    assert COMBINED.fullmatch(line)
+    assert len(line) < 16 * 1024

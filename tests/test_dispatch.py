@@ -80,6 +80,13 @@ async def test_another_result_is_the_handlers_fault(result: object) -> None:
         await answer_of(returning(result))
 
 
+async def test_a_result_that_is_refused_is_shown_cut(caplog: pytest.LogCaptureFixture) -> None:
+    await answer_of(returning(bytearray(1_000_000)), on_error=None)
+    [record] = caplog.records
+    assert record.exc_info is not None
+    assert len(str(record.exc_info[1])) < 5000
+
+
 async def test_content_returned_after_a_send_is_the_handlers_fault() -> None:
     async def handler(conn: Connection) -> str:
         await conn.send("a")

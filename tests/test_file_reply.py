@@ -252,12 +252,19 @@ async def test_a_file_that_the_system_does_not_send_is_read(
     assert response.body == BIG[first : last + 1]
 
 
-async def test_a_file_that_cannot_be_read_cuts_the_response_and_is_our_fault(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("number", "level"), [(errno.EIO, logging.ERROR), (errno.ESTALE, logging.WARNING)]
+)
+async def test_a_file_that_cannot_be_read_cuts_the_response_and_is_our_fault_unless_it_was_replaced(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+    level: int,
 ) -> None:
     def failing(window: float) -> Any:
         near, far = file_taking_streams(window)
-        near.fails = OSError(errno.EIO, "input/output error")
+        near.fails = OSError(number, os.strerror(number))
         return near, far
 
     monkeypatch.setattr("trio_httpd.testing.client.memory_streams", failing)
@@ -265,7 +272,7 @@ async def test_a_file_that_cannot_be_read_cuts_the_response_and_is_our_fault(
         await client.raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
         head = await client.raw.hear_rest()
     assert head.endswith(b"\r\n\r\n")
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert [record.levelno for record in caplog.records] == [level]
 
 
 # Changes meanwhile.

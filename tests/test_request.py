@@ -22,6 +22,11 @@ def test_a_request_says_what_was_sent() -> None:
     assert repr(asked) == "<Request GET '/a%20b?x=1'>"
 
 
+def test_a_long_request_is_shown_cut() -> None:
+    asked = Request(RequestHead("A" * 8000, "/" + "a" * 8000, "1.1", b""))
+    assert repr(asked) == f"<Request {'A' * 1024}... '/{'a' * 1023}'...>"
+
+
 @pytest.mark.parametrize(
     ("target", "raw_path", "path", "query_string"),
     [

@@ -8,6 +8,7 @@ from typing import cast
 import trio
 
 from ._net.errors import PeerGone
+from ._syntax.quoting import quoted
 from .connection import Connection, Handler
 from .content import require_known_expectations
 from .errors import HeaderItems, HTTPError, PeerError
@@ -93,7 +94,7 @@ async def _respond(conn: Connection, result: object) -> None:
         case Response():
             await conn.respond(result)
         case _:
-            raise TypeError(f"a handler cannot return this: {result!r}")
+            raise TypeError(f"a handler cannot return this: {quoted(result)}")
 
 
 async def _settle(conn: Connection, problem: Exception, service: Service) -> None:

@@ -6,6 +6,7 @@ In comes what is to be sent; out go fields and content through a `Reply`, or an
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 from collections.abc import Awaitable, Sequence
@@ -22,6 +23,7 @@ from ._files.content import (
 from ._files.representation import Representation
 from ._syntax.conditions import Conditions, failed_status, holds_if_range
 from ._syntax.multipart_ranges import frame_parts, multipart_type
+from ._syntax.quoting import MOST_QUOTED
 from ._syntax.ranges import ByteRange, format_content_range, format_unsatisfied, select_ranges
 from .errors import HTTPError
 from .reply import Reply
@@ -193,15 +195,19 @@ async def send_part(
             await _send_read(reply, chosen.source, ByteRange(start, stop))
     except EOFError as problem:
         raise _cut(request, chosen, problem) from problem
+    except OSError as problem:
+        if problem.errno != errno.ESTALE:
+            raise
+        raise _cut(request, chosen, "which was replaced on another machine") from problem
 
 
-def _cut(request: Request, chosen: Representation, problem: EOFError) -> HTTPError:
+def _cut(request: Request, chosen: Representation, problem: EOFError | str) -> HTTPError:
     """Return what answers, or cuts, a response whose source ends before, or was changed.
 
-    Nobody's bug: somebody wrote the file meanwhile, or it is one of those that claim a
-    size they do not have (/sys).
+    Nobody's bug: somebody wrote the file meanwhile, or replaced it on another machine, or
+    it is one of those that claim a size they do not have (/sys).
     """
-    logger.warning("%a not sent whole: %a, %s", request, chosen.source.name, problem)
+    logger.warning("%a not sent whole: %a, %s", request, chosen.source.name[:MOST_QUOTED], problem)
     return HTTPError(503)
 
 

@@ -19,13 +19,14 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from ._files.errors import want_answered
-from ._files.held import HeldFiles
+from ._files.held import HeldFiles, is_fresh
+from ._files.held_pages import Page, PageKey
 from ._files.lookup import FoundFile, OpenFolder, open_path
 from ._files.open_file import OpenFile
 from ._files.published import PublishedFile
 from ._files.representation import Representation
-from ._listing.entries import Contents, parse_order, read_entries
-from ._listing.sending import send_listing
+from ._listing.entries import parse_order, read_entries
+from ._listing.sending import make_page, send_listing, variant_of
 from ._syntax.paths import FilePath, parse_path
 from .docroot import Docroot
 from .errors import HTTPError
@@ -84,7 +85,11 @@ async def _serve(
         return
     found = _look_up(request, held, docroot, path)
     if not isinstance(found, FoundFile):
-        await _answer_folder(reply, request, docroot, found, path)
+        reply.adopt(Standing(docroot.rules.fields))
+        if found is None:
+            await _add_slash(reply, request)
+        else:
+            await _send_listing(reply, request, held, found, path)
         return
     published = PublishedFile(docroot, found)
     if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
@@ -186,32 +191,41 @@ def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | Open
     return held.making_room(lambda: open_path(docroot, path))
 
 
-async def _answer_folder(
-    reply: Reply, request: Request, docroot: Docroot, folder: OpenFolder | None, path: str
+async def _send_listing(
+    reply: Reply, request: Request, held: HeldFiles, folder: OpenFolder, path: str
 ) -> None:
-    reply.adopt(Standing(docroot.rules.fields))
-    if folder is None:
-        await _add_slash(reply, request)
-    else:
-        await _send_listing(reply, request, folder, path)
-
-
-async def _send_listing(reply: Reply, request: Request, folder: OpenFolder, path: str) -> None:
     mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
-    contents = await _read_folder(request, folder)
-    await send_listing(reply, request, contents, names=folder.names, root=mount or "/")
+    page = await _page_of(request, held, folder, mount or "/")
+    await send_listing(reply, request, page)
 
 
-async def _read_folder(request: Request, folder: OpenFolder) -> Contents | None:
-    """Read a folder for its listing, unless it is for a HEAD; close it before that is sent."""
+async def _page_of(request: Request, held: HeldFiles, folder: OpenFolder, root: str) -> Page | None:
+    """Return the listing of a folder, None for a HEAD; the folder is closed before it is sent."""
+
+    async def make() -> Page:
+        contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
+        return await make_page(request, contents, names=folder.names, root=root)
+
     with folder, want_answered():
         fd = folder.open_to_list()
         try:
             if request.method == "HEAD":
                 return None
-            return await read_entries(fd, folder.facts_of, parse_order(request.query))
+            variant = (root, variant_of(request))
+            key = PageKey((folder.docroot, folder.names), variant, _state_of(fd))
+            return await held.pages.find_or_make(key, make)
         finally:
             os.close(fd)
+
+
+def _state_of(fd: int) -> tuple[int, ...] | None:
+    """Return what tells a state of a folder, what is in it and who may read it, from others.
+
+    None where a change right now would not be seen in it.
+    """
+    facts = os.fstat(fd)
+    state = (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)
+    return None if is_fresh(max(state[2:])) else state
 
 
 async def _add_slash(reply: Reply, request: Request) -> None:

@@ -13,6 +13,7 @@ from multidict import MultiDict, MultiDictProxy
 
 from ._syntax.cookies import parse_cookies
 from ._syntax.fields import split_fields
+from ._syntax.quoting import MOST_QUOTED, quoted
 from ._syntax.targets import Target, parse_target
 from .headers import Headers
 
@@ -76,7 +77,10 @@ class Request:
         self._head = head
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.target!r}>"
+        method = self.method
+        if len(method) > MOST_QUOTED:
+            method = f"{method[:MOST_QUOTED]}..."
+        return f"<Request {method} {quoted(self.target)}>"
 
     @property
     def method(self) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ._syntax.dates import format_date
 from ._syntax.fields import encode_unframed, format_fields, split_list
+from ._syntax.quoting import quoted
 from ._syntax.targets import encode_location
 from .errors import HeaderItems, pairs_of
 
@@ -72,7 +73,7 @@ def encode_reason(reason: str | None) -> bytes:
     if reason is None:
         return b""
     if not _REASON.fullmatch(reason):
-        raise ValueError(f"not a reason phrase: {reason!r}")
+        raise ValueError(f"not a reason phrase: {quoted(reason)}")
     return reason.encode("latin-1")
 
 
@@ -83,7 +84,7 @@ def parse_length(value: bytes) -> int:
         ValueError: it is none.
     """
     if not _DIGITS.fullmatch(value):
-        raise ValueError(f"not the one Content-Length: {value!r}")
+        raise ValueError(f"not the one Content-Length: {quoted(value)}")
     return int(value)
 
 

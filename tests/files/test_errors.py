@@ -6,7 +6,7 @@ import os
 import pytest
 
 from trio_httpd import HTTPError
-from trio_httpd._files.errors import EXHAUSTED, STATUS_OF, answered, want_answered
+from trio_httpd._files.errors import EXHAUSTED, STATUS_OF, answered, is_exhaustion, want_answered
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,8 @@ def test_of_files_of_ours_only_a_want_is_an_answer() -> None:
     for number in EXHAUSTED:
         with pytest.raises(HTTPError, match="503"), want_answered():
             raise OSError(number, "want")
+
+
+def test_a_want_is_told_from_everything_else() -> None:
+    assert all(is_exhaustion(OSError(number, "want")) for number in EXHAUSTED)
+    assert not any(map(is_exhaustion, (OSError(errno.EAGAIN, "again"), HTTPError(503), None)))

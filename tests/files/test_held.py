@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.published import descriptors, until_the_clock_ticks
-from trio_httpd import Docroot, Server
-from trio_httpd._files.held import FRESH_NS, SECONDS, HeldFile, HeldFiles
+from trio_httpd import Docroot, HTTPError, Server
+from trio_httpd._files.errors import STATUS_OF, answered
+from trio_httpd._files.held import FRESH_NS, SECONDS, HeldFiles
+from trio_httpd._files.held_pages import Expiring
 from trio_httpd._files.lookup import FoundFile, open_path
 from trio_httpd._files.published import PublishedFile
 from trio_httpd._syntax.paths import FilePath
@@ -242,12 +249,12 @@ class Stand:
     """A shelf whose time is the test's."""
 
     def __init__(self) -> None:
-        self.items: list[HeldFile] = []
+        self.items: list[Expiring] = []
 
-    def enter(self, item: HeldFile) -> None:
+    def enter(self, item: Expiring) -> None:
         self.items.append(item)
 
-    def leave(self, item: HeldFile) -> None:
+    def leave(self, item: Expiring) -> None:
         self.items.remove(item)
 
 
@@ -356,3 +363,95 @@ async def test_a_file_that_was_just_written_is_not_kept(
         (folder / "new.txt").write_text("old")
         assert (await client.get("/new.txt")).text() == "old"
         assert client.server._runtime.held._held == {}
+
+
+# What cannot be asked.
+
+
+@contextmanager
+def stale_handles() -> Iterator[None]:
+    """Let the handle of a file that was removed be stale, as on NFS."""
+    real = os.fstat
+
+    def fstat(fd: int) -> os.stat_result:
+        facts = real(fd)
+        if facts.st_nlink == 0:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return facts
+
+    with patch("os.fstat", fstat):
+        yield
+
+
+def replace(path: Path) -> None:
+    path.with_name("new").write_text("new")
+    path.with_name("new").rename(path)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"precompressed": ("br",)}, {"auth": {"a": "b"}}], ids=["plain", "br", "auth"]
+)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"Connection": "close"}, {"If-None-Match": '"x"'}, {"Range": "bytes=0-99"}],
+    ids=["plain", "close", "condition", "range"],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_held_file_with_a_stale_handle_is_looked_up_again(
+    folder: Path, options: dict[str, Any], fields: dict[str, str], method: str
+) -> None:
+    fields = {"Authorization": "Basic YTpi", **fields}
+    path = folder / "a" / "file.txt"
+    async with connect(Docroot(folder, **options), on_error="raise") as client:
+        assert (await client.get("/a/file.txt", headers=fields)).text() == "a"
+        replace(path)
+        before = descriptors()
+        with stale_handles():
+            response = await client.request(method, "/a/file.txt", headers=fields)
+        assert response.status == (206 if "Range" in fields and method == "GET" else 200)
+        assert response.headers["Content-Length"] == "3"
+        assert response.text() == ("new" if method == "GET" else "")
+        assert len(descriptors()) == len(before)  # The old one was dropped.
+
+
+async def test_what_was_sent_behind_it_is_answered_too(client: Client, folder: Path) -> None:
+    await client.get("/a/file.txt")
+    replace(folder / "a" / "file.txt")
+    ask = "GET /{}/file.txt HTTP/1.1\r\nHost: a\r\n\r\n"
+    with stale_handles():
+        await client.raw.say("".join(map(ask.format, "abc")))
+        for text in (b"new", b"b", b"c"):
+            await client.raw.hear(b"\r\n\r\n" + text)
+
+
+async def test_a_file_that_cannot_be_closed_ends_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    real = os.close
+
+    def close(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    await client.get("/a/file.txt")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", close)
+        await trio.sleep(2 * SECONDS)  # It has expired.
+    assert (await client.get("/b/file.txt")).text() == "b"
+
+
+@pytest.mark.parametrize(
+    ("number", "left"), [(errno.EMFILE, 0), (errno.ENOMEM, 0), (errno.EAGAIN, 1)]
+)
+def test_only_for_want_of_something_is_room_made(folder: Path, number: int, left: int) -> None:
+    held, docroot = HeldFiles(9), Docroot(folder)
+
+    def refuse() -> None:
+        with answered(STATUS_OF):
+            raise OSError(number, os.strerror(number))
+
+    with held.opened(Stand()):
+        keep(held, docroot, "a")
+        with pytest.raises(HTTPError, match="503"):
+            held.making_room(refuse)
+        assert len(kept(held, docroot)) == left

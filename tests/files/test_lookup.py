@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -526,3 +527,173 @@ def test_a_folder_that_may_only_be_searched_is_403(forbidding: Path) -> None:
         pytest.raises(HTTPError, match="403"),
     ):
         folder.open_to_list()
+
+
+# Files that lose their name before it can be asked for.
+
+
+class Replacer:
+    """Replaces a file each time that a name of a folder was opened."""
+
+    def __init__(self, folder: Path, name: str, replaced: str, times: int) -> None:
+        self.times = times
+        self._folder = folder
+        self._name = os.fsencode(name)
+        self._replaced = replaced
+        self._open = os.open
+
+    def __call__(self, path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
+        fd = self._open(path, flags, mode, **options)
+        if path == self._name and self.times:
+            self.times -= 1
+            (self._folder / "new").write_text("new")
+            (self._folder / "new").rename(self._folder / self._replaced)
+        return fd
+
+
+@pytest.fixture
+def renaming(tmp_path: Path) -> Path:
+    """Return a folder with a link to a hidden file, and one to a file that is not."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("db.bak", "a.txt", "a.txt.gz", "x (deleted)"):
+        (root / name).write_text("old")
+    (root / "latest.txt").symlink_to("db.bak")
+    (root / "same.txt").symlink_to("a.txt")
+    (root / "odd.txt").symlink_to("x (deleted)")
+    return root
+
+
+HIDE: dict[str, Any] = {"follow_symlinks": True, "hide": ("*.bak", "*.bak.*")}
+
+
+@pytest.mark.parametrize("links", [0, 1])
+def test_a_hidden_file_that_loses_its_name_stays_hidden(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch, links: int
+) -> None:
+    for number in range(links):
+        os.link(renaming / "db.bak", renaming / f"db.bak.{number}")
+    replacer = Replacer(renaming, "latest.txt", "db.bak", 1)
+    monkeypatch.setattr(os, "open", replacer)
+    assert refusal(renaming, "/latest.txt", **HIDE) == 404
+    assert replacer.times == 0
+
+
+def test_a_hidden_file_that_loses_its_name_is_not_taken_for_the_link_to_it(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (renaming / "db.bak (deleted)").symlink_to("db.bak")
+    monkeypatch.setattr(os, "open", Replacer(renaming, "db.bak (deleted)", "db.bak", 1))
+    assert refusal(renaming, "/db.bak%20(deleted)", **HIDE) == 404
+
+
+@pytest.mark.parametrize(("name", "replaced"), [("same.txt", "a.txt"), ("a.txt", "a.txt")])
+def test_a_published_file_that_loses_its_name_is_opened_anew(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch, name: str, replaced: str
+) -> None:
+    monkeypatch.setattr(os, "open", Replacer(renaming, name, replaced, 3))
+    assert content(find(renaming, f"/{name}", **HIDE)) == b"new"
+
+
+def test_a_file_that_is_replaced_all_the_time_is_503(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replacer = Replacer(renaming, "same.txt", "a.txt", 1000)
+    monkeypatch.setattr(os, "open", replacer)
+    assert refusal(renaming, "/same.txt", **HIDE) == 503
+    assert replacer.times > 900
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_compressed_form_that_loses_its_name_is_opened_anew_or_passed_by(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(os, "open", Replacer(renaming, "a.txt.gz", "a.txt.gz", times))
+    found = forms(find(renaming, "/a.txt", precompressed=("gzip",), **HIDE))
+    assert found == ({"gzip": b"new"} if times == 1 else {})
+
+
+def test_a_folder_that_is_removed_while_it_is_entered_is_404(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (renaming / "folder").mkdir()
+    (renaming / "way").symlink_to("folder")
+    real = os.open
+
+    def removing(path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
+        fd = real(path, flags, mode, **options)
+        if path == b"way":
+            (renaming / "folder").rmdir()
+        return fd
+
+    monkeypatch.setattr(os, "open", removing)
+    assert refusal(renaming, "/way/a", **HIDE) == 404
+
+
+def test_a_listing_shows_no_hidden_file_that_loses_its_name(
+    renaming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listed(renaming, **HIDE) as folder:
+        monkeypatch.setattr(os, "open", Replacer(renaming, "latest.txt", "db.bak", 1))
+        assert seen(folder, "latest.txt", "same.txt", "odd.txt") == {"same.txt", "odd.txt"}
+
+
+def test_a_file_may_be_called_deleted(renaming: Path) -> None:
+    for raw in ("/x%20(deleted)", "/odd.txt"):
+        assert content(find(renaming, raw, **HIDE)) == b"old"
+        assert refusal(renaming, raw, follow_symlinks=True, hide=("x (deleted)",)) == 404
+
+
+def test_the_root_may_be_called_deleted(renaming: Path) -> None:
+    root = renaming.rename(renaming.with_name("root (deleted)"))
+    assert content(find(root, "/same.txt", **HIDE)) == b"old"
+
+
+# What fails on file systems of other machines.
+
+
+def failing(number: int, name: bytes, times: int, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a system call that fails some times for one name."""
+    left = [times]
+
+    def call(path: Any, *args: Any, **options: Any) -> Any:
+        if path == name and left[0]:
+            left[0] -= 1
+            raise OSError(number, os.strerror(number))
+        return real(path, *args, **options)
+
+    return call
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EBUSY])
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_a_compressed_form_that_cannot_be_asked_for_is_passed_by(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str
+) -> None:
+    monkeypatch.setattr(os, call, failing(number, b"a.gz", 99, getattr(os, call)))
+    assert forms(find(packed, "/a", precompressed=CODINGS)) == {"br": b"a.br"}
+
+
+@pytest.mark.parametrize("name", [b"a.txt", b"folder", b"index.html"])
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_a_stale_handle_is_looked_up_once_more(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, call: str
+) -> None:
+    real = getattr(os, call)
+    monkeypatch.setattr(os, call, failing(errno.ESTALE, name, 1, real))
+    before = descriptors()
+    assert content(find(hostile, "/a.txt")) == b"inside"
+    assert content(find(hostile, "/folder/")) == b"inside"
+    monkeypatch.setattr(os, call, failing(errno.ESTALE, b"a.txt", 2, real))
+    with pytest.raises(OSError, match="tale"):
+        find(hostile, "/a.txt")
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_a_disk_that_fails_is_asked_once(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(os, call, failing(errno.EIO, b"a.txt", 1, getattr(os, call)))
+    with pytest.raises(OSError, match="Input/output error"):
+        find(hostile, "/a.txt")

@@ -176,3 +176,44 @@ def test_a_file_that_changes_or_shrinks_was_rewritten(
     path, file = mine
     path.write_text(text)
     assert file.was_rewritten()
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ENOTCONN])
+def test_a_file_that_cannot_be_asked_is_not_as_it_was(
+    mine: tuple[Path, OpenFile], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(fd: int) -> os.stat_result:
+        raise OSError(number, os.strerror(number))
+
+    _, file = mine
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", fail)
+        assert not file.is_as_opened()
+        assert file.was_rewritten()
+
+
+def test_a_failure_to_close_is_none(
+    mine: tuple[Path, OpenFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = mine
+    real = os.close
+    before = descriptors()
+
+    def close(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", close)
+        open_file(path).close()
+        with pytest.raises(KeyError), closed_on_error(os.open(path, os.O_RDONLY)):
+            raise KeyError
+    assert descriptors() == before
+
+
+def test_to_close_twice_is_a_fault(mine: tuple[Path, OpenFile]) -> None:
+    path, _ = mine
+    file = open_file(path)
+    os.close(file.fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        file.close()

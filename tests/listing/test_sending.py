@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 import pytest
+import trio
+from trio.testing import MockClock
 
-from trio_httpd import Connection, Docroot, Request
-from trio_httpd._listing.entries import Contents, parse_order, read_entries
-from trio_httpd._listing.sending import send_listing
+from tests.published import descriptors, until_the_clock_ticks
+from trio_httpd import Connection, Docroot, Mounts, Request
+from trio_httpd._files.held_pages import SECONDS, Page
+from trio_httpd._listing.entries import parse_order, read_entries
+from trio_httpd._listing.sending import make_page, send_listing
 from trio_httpd._listing.style import POLICY
 from trio_httpd.testing import Client, ClientResponse, connect
 
@@ -30,17 +34,18 @@ class Lister:
     async def __call__(self, conn: Connection) -> None:
         for name, value in self.fields:
             conn.add_header(name, value)
-        contents = await self.read(conn.request) if conn.request.method == "GET" else None
-        await send_listing(conn._reply, conn.request, contents, names=self.names, root="/")
+        page = await self.read(conn.request) if conn.request.method == "GET" else None
+        await send_listing(conn._reply, conn.request, page)
 
-    async def read(self, request: Request) -> Contents:
+    async def read(self, request: Request) -> Page:
         fd = os.open(self.folder, os.O_RDONLY)
         try:
-            return await read_entries(
+            contents = await read_entries(
                 fd, lambda name: os.stat(name, dir_fd=fd), parse_order(request.query)
             )
         finally:
             os.close(fd)
+        return await make_page(request, contents, names=self.names, root="/")
 
 
 @pytest.fixture
@@ -206,3 +211,170 @@ async def test_a_listing_has_what_is_served_and_nothing_else(
     found = {entry["name"] + "/" * (entry["type"] == "directory") for entry in listed}
     assert found == served
     assert {unquote(entry["url"][2:]) for entry in listed} == served
+
+
+# Large folders, whose pages are kept for a moment.
+
+
+MANY = 500
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Return a folder that is large enough for its page to be kept, and no longer fresh."""
+    root = tmp_path / "large"
+    root.mkdir()
+    for number in range(MANY):
+        (root / f"{number}.jpg").touch()
+    (root / "link").symlink_to("0.jpg")
+    until_the_clock_ticks(tmp_path)
+    return root
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows each time that a folder is read."""
+    times: list[int] = []
+    real = os.scandir
+
+    def scandir(fd: int) -> Any:
+        times.append(fd)
+        return real(fd)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    return times
+
+
+QUERIES = [f"?sort={key}&order={order}&format={form}"
+           for key in ("name", "size", "modified") for order in ("asc", "desc")
+           for form in ("html", "json")]  # fmt: skip
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_a_large_folder_is_read_once_in_a_second_for_each_page(
+    large: Path, reading: list[int], autojump_clock: MockClock
+) -> None:
+    (large / "100.jpg").write_text("larger")
+    os.utime(large / "200.jpg", (0, 0))
+    async with connect(Docroot(large, listing=True)) as client:
+        first = [(await client.get(f"/{query}")).body for query in QUERIES]
+        assert len(reading) == len(set(first)) == len(QUERIES)
+        assert [(await client.get(f"/{query}")).body for query in QUERIES] == first
+        assert len(reading) == len(QUERIES)
+        await trio.sleep(SECONDS)
+        await client.get("/")
+        assert len(reading) == len(QUERIES) + 1
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_who_asks_at_once_gets_one_page(large: Path, reading: list[int]) -> None:
+    before = descriptors()
+    async with connect(Docroot(large, listing=True), on_error="raise") as client:
+        raws = [client.open() for _ in range(5)]
+        for raw in raws:
+            await raw.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        pages = {await raw.hear(b"\r\n0\r\n\r\n") for raw in raws}
+    assert len({page.partition(b"\r\n\r\n")[2] for page in pages}) == 1
+    assert len(reading) == 1
+    assert descriptors() == before
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "new").touch(),
+        lambda root: (root / "1.jpg").unlink(),
+        lambda root: (root / "1.jpg").rename(root / "one.jpg"),
+        lambda root: root.chmod(0o750),
+        lambda root: (root.rename(root.with_name("old")), root.mkdir()),
+    ],
+    ids=["added", "removed", "renamed", "permissions", "another"],
+)
+async def test_a_change_of_the_folder_itself_is_seen_at_once(
+    large: Path, change: Callable[[Path], object]
+) -> None:
+    async with connect(Docroot(large, listing=True)) as client:
+        before = names(await client.get("/", headers=JSON))
+        change(large)
+        after = names(await client.get("/", headers=JSON))
+    assert len(before) == MANY
+    there = [os.fsdecode(name) for name in names_in(large)]
+    assert sorted(after) == sorted(name for name in there if name != "link")
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_a_file_that_grows_is_seen_after_a_second(
+    large: Path, autojump_clock: MockClock
+) -> None:
+    async with connect(Docroot(large, listing=True)) as client:
+
+        async def size() -> int:
+            entries = (await client.get("/", headers=JSON)).json()
+            return sum(entry["size"] for entry in entries)
+
+        assert await size() == 0
+        (large / "0.jpg").write_text("abc")
+        await trio.sleep(SECONDS / 2)
+        assert await size() == 0
+        await trio.sleep(SECONDS / 2)
+        assert await size() == 3
+
+
+async def test_a_folder_that_was_just_changed_is_read_each_time(
+    large: Path, reading: list[int]
+) -> None:
+    (large / "new").touch()
+    async with connect(Docroot(large, listing=True)) as client:
+        for _ in range(3):
+            await client.get("/")
+    assert len(reading) == 3
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_a_small_folder_is_read_each_time(mixed: Path, reading: list[int]) -> None:
+    async with connect(Docroot(mixed, listing=True)) as client:
+        for _ in range(3):
+            await client.get("/")
+    assert len(reading) == 3
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_each_docroot_has_pages_of_its_own(large: Path) -> None:
+    every = Docroot(large, listing=True)
+    some = Docroot(large, listing=True, hide=("1*",), follow_symlinks=True)
+
+    async def choose(conn: Connection) -> None:
+        await conn.serve_file(docroot=some if "some" in conn.request.headers else every)
+
+    async with connect(choose) as client:
+        for _ in range(2):
+            assert "1.jpg" in names(await client.get("/", headers=JSON))
+            found = names(await client.get("/", headers={**JSON, "Some": "1"}))
+            assert "1.jpg" not in found
+            assert "link" in found
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_a_page_says_below_which_prefix_it_is(large: Path) -> None:
+    docroot = Docroot(large, listing=True)
+    async with connect(Mounts({"/a": docroot, "/b": docroot})) as client:
+        for _ in range(2):
+            for prefix in "ab":
+                assert f"Index of /{prefix}/</title>" in (await client.get(f"/{prefix}/")).text()
+
+
+@pytest.mark.usefixtures("fresh_files_too")
+async def test_a_page_that_is_very_large_is_made_as_it_is_taken(
+    large: Path, reading: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(Docroot(large, listing=True)) as client:
+        whole = [(await client.get("/")).body, (await client.get("/", headers=JSON)).body]
+    monkeypatch.setattr("trio_httpd._listing.sending._MOST_MADE", 20_000)
+    async with connect(Docroot(large, listing=True)) as client:
+        for _ in range(2):
+            assert [
+                (await client.get("/")).body,
+                (await client.get("/", headers=JSON)).body,
+            ] == whole
+    assert len(reading) == 2 + 4

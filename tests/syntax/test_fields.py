@@ -27,6 +27,12 @@ def test_a_value_that_could_forge_or_not_be_encoded_is_refused(value: str) -> No
         encode_field("X", value)
 
 
+def test_a_long_value_that_is_refused_is_shown_cut() -> None:
+    with pytest.raises(ValueError, match="not a value for the field X") as caught:
+        encode_field("X", "\n" * 30_000 + "a")
+    assert len(str(caught.value)) < 5000
+
+
 def test_a_bad_name_is_refused() -> None:
     with pytest.raises(ValueError, match="not a field name"):
         encode_field("X Y", "a")

@@ -24,6 +24,11 @@ STATUS_OF: Statuses = {
 }
 
 
+def is_exhaustion(problem: BaseException | None) -> bool:
+    """Whether descriptors or memory are lacking."""
+    return isinstance(problem, OSError) and problem.errno in EXHAUSTED
+
+
 def want_answered() -> AbstractContextManager[None]:
     """Let a want of descriptors or memory be 503, which is nobody's fault."""
     return answered(EXHAUSTED)

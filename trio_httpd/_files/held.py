@@ -16,10 +16,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from ..docroot import Docroot
 from ..errors import HTTPError
+from .errors import is_exhaustion
+from .held_pages import HeldPages, Shelf
 from .published import PublishedFile
 
 T = TypeVar("T")
@@ -31,14 +33,9 @@ FRESH_NS = 50_000_000
 system's clock: a file as fresh as that is not kept."""
 
 
-class Shelf(Protocol):
-    """Where things stand until their time has come, when they are told to expire."""
-
-    def enter(self, item: HeldFile) -> None:
-        """Let ``item`` stand for `SECONDS`."""
-
-    def leave(self, item: HeldFile) -> None:
-        """Forget ``item``."""
+def is_fresh(changed_ns: int) -> bool:
+    """Whether what changed then may change again without another time."""
+    return time.time_ns() - changed_ns < FRESH_NS
 
 
 class HeldFile:
@@ -76,13 +73,16 @@ class HeldFiles:
         self._count = 0
         self._held: dict[tuple[int, str], HeldFile] = {}
         self._shelf: Shelf | None = None
+        self.pages = HeldPages()
+        """What was made of folders."""
 
     @contextmanager
     def opened(self, shelf: Shelf) -> Iterator[None]:
         """Keep files on ``shelf``, inside."""
         self._shelf = shelf
         try:
-            yield
+            with self.pages.opened(shelf):
+                yield
         finally:
             self.clear()
             self._shelf = None
@@ -105,7 +105,7 @@ class HeldFiles:
         """Keep what ``path`` has led to, if there is room for it, and it is not fresh."""
         if self._shelf is None or published.descriptors > self._most:
             return
-        if time.time_ns() - published.changed_ns < FRESH_NS:
+        if is_fresh(published.changed_ns):
             return
         held = HeldFile(published.hold(), self, docroot, path)
         if (old := self._held.get(held.key)) is not None:
@@ -129,7 +129,7 @@ class HeldFiles:
         try:
             return open_()
         except HTTPError as problem:
-            if problem.status != 503:
+            if not is_exhaustion(problem.__cause__):
                 raise
             self.clear()
             return open_()

@@ -3,8 +3,9 @@
 Laws:
 1. Nothing outside the docroot is kept open. Each name of a path is opened relative to the
    descriptor of the folder before it, and not if it is a symbolic link; where links are
-   followed, the system is asked where the *opened* file lies. What is read later is what
-   was opened, whatever is renamed meanwhile.
+   followed, the system is asked where the *opened* file lies, and what lost its name in
+   between is opened anew. What is read later is what was opened, whatever is renamed
+   meanwhile.
 2. Opening waits for nobody: what is neither a regular file nor a folder is not opened, and
    if it takes the place of one that was, it is opened without blocking and not kept.
 3. Each descriptor is closed, whatever happens.
@@ -25,7 +26,7 @@ from typing import Self
 from .._syntax.paths import FilePath
 from ..docroot import Docroot
 from ..errors import HTTPError
-from .errors import EXHAUSTED, STATUS_OF, answered, want_answered
+from .errors import STATUS_OF, answered, is_exhaustion, want_answered
 from .open_file import FILE, OpenFile, as_opened, closed_on_error
 
 # Where there is O_PATH, a folder that may be searched but not listed serves as well.
@@ -36,6 +37,11 @@ _LISTED = os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_RDONLY
 # Whether the system tells where an open file lies: Linux does. Elsewhere links are followed
 # only to anywhere.
 _TELLS_PATHS = Path("/proc/self/fd").exists()
+
+_DELETED = b" (deleted)"
+"""What Linux adds to the path of an open file that has lost its name (proc_pid_fd(5))."""
+_TRIES = 8
+"""How often a name is opened whose file is replaced each time before it can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +62,10 @@ class FoundFile:
 class OpenFolder:
     """A folder of a docroot, open; a context manager that closes it."""
 
-    __slots__ = ("_docroot", "_root", "fd", "names")
+    __slots__ = ("_root", "docroot", "fd", "names")
 
     def __init__(self, docroot: Docroot, root: int) -> None:
-        self._docroot = docroot
+        self.docroot = docroot
         self._root = root
         self.fd = root
         """For opening what is in it, not for reading it."""
@@ -85,15 +91,14 @@ class OpenFolder:
     def enter(self, name: bytes) -> None:
         """Become the folder of that name in this one."""
         with self._discreet(name):
-            inner = os.open(name, _FOLDER | self._flags, dir_fd=self.fd)
+            inner = self._open(name, _FOLDER | self._flags)
         self._leave()
         self.fd = inner
         self.names += (name,)
-        self._require_inside(inner, self.names)
 
     @property
     def _follows(self) -> bool:
-        mode = self._docroot.follow_symlinks
+        mode = self.docroot.follow_symlinks
         return mode == "anywhere" or (mode and _TELLS_PATHS)
 
     @property
@@ -112,10 +117,27 @@ class OpenFolder:
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise OSError(errno.EINVAL, "neither a file nor a folder", name)
             flags = _FOLDER if stat.S_ISDIR(mode) else FILE
-            fd = os.open(name, flags | self._flags, dir_fd=self.fd)
+            fd = self._open(name, flags | self._flags)
         with closed_on_error(fd):
-            self._require_inside(fd, (*self.names, name))
             return as_opened(fd, name)
+
+    def _open(self, name: bytes, flags: int) -> int:
+        """Open ``name`` in this folder, if links lead only to what is published.
+
+        Whether a file is published depends on its name, so one that lost its name before
+        it could be checked is not used: the name is opened again.
+        """
+        for _ in range(_TRIES):
+            fd = os.open(name, flags, dir_fd=self.fd)
+            try:
+                self._require_inside(fd, (*self.names, name))
+            except BaseException as problem:
+                os.close(fd)
+                if not isinstance(problem, _NamelessError):
+                    raise
+            else:
+                return fd
+        raise OSError(errno.EAGAIN, "replaced each time that it was opened", name)
 
     @contextmanager
     def _discreet(self, name: bytes) -> Iterator[None]:
@@ -135,13 +157,13 @@ class OpenFolder:
 
     def facts_of(self, name: bytes) -> os.stat_result | None:
         """Return the facts of what is published in this folder as ``name``, None if nothing."""
-        if not self._docroot.rules.publishes((*self.names, name)):
+        if not self.docroot.rules.publishes((*self.names, name)):
             return None
         try:
             facts = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
             return self._target_of(name) if stat.S_ISLNK(facts.st_mode) else facts
         except OSError as problem:
-            if problem.errno in EXHAUSTED:  # Else links would be missing, unseen.
+            if is_exhaustion(problem):  # Else links would be missing, unseen.
                 raise
             return None
 
@@ -149,9 +171,8 @@ class OpenFolder:
         """Return the facts of what a symbolic link leads to, if it is followed."""
         if not self._follows:
             return None
-        fd = os.open(name, _LOOKED_AT, dir_fd=self.fd)
+        fd = self._open(name, _LOOKED_AT)
         try:
-            self._require_inside(fd, (*self.names, name))
             return os.fstat(fd)
         finally:
             os.close(fd)
@@ -159,20 +180,44 @@ class OpenFolder:
     def _require_inside(self, fd: int, names: tuple[bytes, ...]) -> None:
         """Raise `OSError` if links led outside, or to where nothing is published.
 
-        The system tells where an open file lies. What lies at ``names``, as it was asked
-        for, need not be published: a page for an error, or a compressed form.
+        The system tells where an open file lies, or that it lies nowhere any more:
+        `_NamelessError`. What lies at ``names``, as it was asked for, need not be
+        published: a page for an error, or a compressed form.
         """
-        if self._docroot.follow_symlinks == "anywhere" or not self._follows:
+        if self.docroot.follow_symlinks == "anywhere" or not self._follows:
             return
-        root, path = (
-            os.readlink(b"/proc/self/fd/%d" % each)  # noqa: PTH115 -- as bytes
-            for each in (self._root, fd)
-        )
+        root, path = _path_of(self._root), _path_of(fd)
         inside = path.removeprefix(root.rstrip(b"/") + b"/")
         if path == root or inside == b"/".join(names):
             return
-        if inside == path or not self._docroot.rules.publishes(tuple(inside.split(b"/"))):
+        if inside == path or not self.docroot.rules.publishes(tuple(inside.split(b"/"))):
             raise OSError(errno.ELOOP, "a link to what is not published", path)
+
+
+class _NamelessError(Exception):
+    """An open file has no name any more: it was removed, or replaced by another."""
+
+
+def _path_of(fd: int) -> bytes:
+    """Return the path where an open file lies now.
+
+    Raises:
+        _NamelessError: it lies nowhere.
+    """
+    path = os.readlink(b"/proc/self/fd/%d" % fd)  # noqa: PTH115 -- as bytes
+    # A file may really be called so. Its number of links does not tell: it may have lost
+    # this name and have others.
+    if path.endswith(_DELETED) and not _is_at(fd, path):
+        raise _NamelessError
+    return path
+
+
+def _is_at(fd: int, path: bytes) -> bool:
+    """Whether ``path`` is a name of an open file."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
 
 
 def open_path(
@@ -201,6 +246,16 @@ def open_path(
         return None
     if not (hidden_too or docroot.rules.publishes(path.names)):
         raise HTTPError(404)
+    try:
+        return _open_published(docroot, path)
+    except OSError as problem:
+        if problem.errno != errno.ESTALE:
+            raise
+    # What was open on the way was replaced on another machine meanwhile (NFS).
+    return _open_published(docroot, path)
+
+
+def _open_published(docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
     with ExitStack() as closing:
         folders = path.names if path.is_folder else path.names[:-1]
         folder = closing.enter_context(_open_folder(docroot, folders))
@@ -251,8 +306,8 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
             try:
                 sidecar = closing.enter_context(folder.open_file(name + suffix))
             except OSError as problem:
-                if problem.errno in EXHAUSTED or problem.errno not in STATUS_OF:
-                    raise
+                if is_exhaustion(problem):
+                    raise  # Else whatever is wrong with it: there is the plain file.
             else:
                 sidecars.append((coding, sidecar))
         closing.pop_all()

@@ -48,7 +48,7 @@ class OpenFile:
         """Let one less hold it; the last one closes the descriptor."""
         self._holders -= 1
         if not self._holders:
-            os.close(self.fd)
+            _close(self.fd)
 
     def __enter__(self) -> Self:
         return self
@@ -62,13 +62,26 @@ class OpenFile:
         self.close()
 
     def is_as_opened(self) -> bool:
-        """Whether nothing of it has changed: content, names, permissions."""
-        facts = os.fstat(self.fd)
+        """Whether nothing of it has changed: content, names, permissions.
+
+        A file that cannot be asked is none that is known: its handle may be stale, as it
+        was replaced on another machine (NFS), or what serves it may be gone (FUSE).
+        """
+        try:
+            facts = os.fstat(self.fd)
+        except OSError:
+            return False
         return facts.st_ctime_ns == self.changed_ns and facts.st_size == self.size
 
     def was_rewritten(self) -> bool:
-        """Whether its content was changed, but for what was added at the end."""
-        facts = os.fstat(self.fd)
+        """Whether its content was changed, but for what was added at the end.
+
+        Of a file that cannot be asked nobody can say that it was not.
+        """
+        try:
+            facts = os.fstat(self.fd)
+        except OSError:
+            return True
         return facts.st_mtime_ns != self.mtime_ns and facts.st_size <= self.size
 
     def validators(self, now: float | None = None) -> Validators:
@@ -131,5 +144,18 @@ def closed_on_error(fd: int) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        os.close(fd)
+        _close(fd)
         raise
+
+
+def _close(fd: int) -> None:
+    """Close a descriptor that was only read from: of a failure nobody has to know.
+
+    The descriptor is closed all the same. A network or FUSE file system reports here what
+    went wrong elsewhere, and an exception could end what others still need.
+    """
+    try:
+        os.close(fd)
+    except OSError as problem:
+        if problem.errno == errno.EBADF:  # That is a fault of ours.
+            raise

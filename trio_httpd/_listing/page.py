@@ -1,7 +1,7 @@
 """Listing page: a folder as HTML that needs no script, no picture and no colour to be used.
 
-In come the names of a folder's path and what is in it; out comes the page, in pieces, so
-that no page is ever held whole.
+In come the names of a folder's path and what is in it; out comes the page, in pieces, each
+of which is made when it is asked for.
 
 Laws:
 1. A name is text, whatever it is like: it never becomes markup, never breaks out of its

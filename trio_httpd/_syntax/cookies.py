@@ -12,6 +12,7 @@ from typing import Literal, TypedDict
 
 from .dates import format_date
 from .fields import is_token
+from .quoting import quoted
 
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*+")
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*+")
@@ -80,13 +81,13 @@ def format_cookie(name: str, value: str, attributes: CookieAttributes) -> str:
             attribute is malformed, or needs ``secure`` and lacks it.
     """
     if not is_token(name):
-        raise ValueError(f"not a cookie name: {name!r}")
+        raise ValueError(f"not a cookie name: {quoted(name)}")
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"not a cookie value: {value!r}")
+        raise ValueError(f"not a cookie value: {quoted(value)}")
     parts = [f"{name}={value}", *_format_attributes(attributes)]
     for part in parts:
         if not _ATTRIBUTE.fullmatch(part):
-            raise ValueError(f"not an attribute of a cookie: {part!r}")
+            raise ValueError(f"not an attribute of a cookie: {quoted(part)}")
     return "; ".join(parts)
 
 

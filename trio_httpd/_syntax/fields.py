@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .quoting import quoted
+
 TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 """The characters of a token, for use inside a bytes character class (§5.6.2)."""
 
@@ -32,10 +34,10 @@ def encode_field(name: str, value: str) -> tuple[bytes, bytes]:
             value could forge other fields or whole responses.
     """
     if not is_token(name):
-        raise ValueError(f"not a field name: {name!r}")
+        raise ValueError(f"not a field name: {quoted(name)}")
     value = value.strip(" \t")
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"not a value for the field {name}: {value!r}")
+        raise ValueError(f"not a value for the field {name}: {quoted(value)}")
     return name.encode("ascii"), value.encode("latin-1")
 
 

@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote
 
+from .quoting import quoted
+
 _ABSOLUTE = re.compile(r"https?://([^/?#]*+)([^?#]*+)(?:\?([^#]*+))?", re.IGNORECASE)
 _AUTHORITY = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]++)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5}+)?"
@@ -67,5 +69,5 @@ def encode_location(location: str) -> str:
         ValueError: control characters.
     """
     if _NO_LOCATION.search(location):
-        raise ValueError(f"not a location: {location!r}")
+        raise ValueError(f"not a location: {quoted(location)}")
     return "".join(each if "!" <= each <= "~" else quote(each) for each in location)
