@@ -7,9 +7,13 @@ wakes up whoever waits for one of the sockets.
 
 Laws:
 1. No change is lost: one that nobody waits for is kept until somebody does, and the
-   peer's end is kept for ever, as no change follows it.
-2. Waiting is a checkpoint, and being cancelled in it loses nothing.
-3. When nobody tells any more, `trio.lowlevel.wait_readable` takes over.
+   peer's end is kept for good, as no change follows it.
+2. Nothing that is there is waited for. A short read has drained a TCP socket, unless an
+   urgent mark cut it short. Such a mark raises EPOLLPRI until it has been read past: the
+   epoll has told of it, or is about to tell. Once it has, and on all other sockets, the
+   epoll looks again after each short read.
+3. Waiting is a checkpoint, and being cancelled in it loses nothing.
+4. When nobody tells any more, `trio.lowlevel.wait_readable` takes over.
 """
 
 from __future__ import annotations
@@ -39,12 +43,19 @@ class Readiness:
             if self._epoll is None:
                 self._epoll = select.epoll()
                 self._begun.set()
-            self._epoll.register(sock.fileno(), select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+            self._epoll.register(sock.fileno(), _changes())
         except (OSError, AttributeError):  # No descriptor or memory left; not on Linux.
             watched.fall_back()
         else:
             self._watched[sock.fileno()] = watched
         return watched
+
+    def look_again(self, fd: int) -> None:
+        """Tell the socket ``fd`` again if something is there."""
+        assert self._epoll is not None
+        # The system looks at a socket when it is modified, edge-triggered or not. That
+        # costs a third of a recv that finds nothing.
+        self._epoll.modify(fd, _changes())
 
     def forget(self, fd: int) -> None:
         """Watch the socket ``fd`` no more, as it is about to be closed."""
@@ -68,18 +79,31 @@ class Readiness:
         await self._begun.wait()
         epoll = self._epoll
         assert epoll is not None
-        over = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+        ordinary = select.EPOLLIN
         while True:
             await wait_readable(epoll)
             for fd, events in epoll.poll(0):
                 if (watched := self._watched.get(fd)) is not None:
-                    watched.wake_up(for_good=bool(events & over))
+                    if events != ordinary:
+                        watched.note(events)
+                    watched.wake_up()
+
+
+def _changes() -> int:
+    """Return what an epoll is to tell of."""
+    return select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP | select.EPOLLET
+
+
+def _is_tcp(sock: socket.socket) -> bool:
+    """Whether only an urgent mark cuts a read from ``sock`` short; not with SCTP."""
+    is_internet = sock.family in (socket.AF_INET, socket.AF_INET6)
+    return is_internet and sock.proto in (0, socket.IPPROTO_TCP)
 
 
 class WatchedSocket:
     """A socket for which one task at a time may wait."""
 
-    __slots__ = ("_is_over", "_is_ready", "_readiness", "_task", "socket")
+    __slots__ = ("_is_over", "_is_ready", "_readiness", "_task", "may_be_cut_short", "socket")
 
     def __init__(self, sock: socket.socket, readiness: Readiness) -> None:
         self.socket = sock
@@ -87,12 +111,17 @@ class WatchedSocket:
         self._task: Task | None = None
         self._is_ready = False
         self._is_over = False  # Nothing is to come but the end.
+        # A read from a Unix socket ends where a descriptor was passed, where the sender's
+        # credentials change, before a byte out of band.
+        self.may_be_cut_short = not _is_tcp(sock)
+        """Whether a short read may have left something."""
 
     def wait(self) -> Awaitable[None]:
         """Wait until there is something to receive, or the end; maybe for nothing.
 
         To be awaited at once. Whoever has waited receives before waiting again, and calls
-        `more_is_there` where that has not received all that there was.
+        `more_is_there` after a full read, `look_again` after a short one that
+        `may_be_cut_short`.
 
         Raises:
             trio.BusyResourceError: another task is waiting.
@@ -118,9 +147,20 @@ class WatchedSocket:
         """Let the next wait be over at once."""
         self._is_ready = True
 
-    def wake_up(self, *, for_good: bool = False) -> None:
-        """Wake up who waits, or who will wait next; ``for_good``: from now on everybody."""
-        self._is_over = self._is_over or for_good
+    def look_again(self) -> None:
+        """Let the next wait be over soon if something is there now."""
+        if self._readiness is not None:
+            self._readiness.look_again(self.socket.fileno())
+
+    def note(self, events: int) -> None:
+        """Remember what lasts of ``events``, of an epoll."""
+        if events & select.EPOLLPRI:
+            self.may_be_cut_short = True
+        if events & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
+            self._is_over = True
+
+    def wake_up(self) -> None:
+        """Wake up who waits, or who will wait next."""
         if self._task is None:
             self._is_ready = True
         else:
@@ -136,4 +176,5 @@ class WatchedSocket:
         """Wake up who waits, as the socket is about to be closed."""
         if self._readiness is not None:
             self._readiness.forget(self.socket.fileno())
-        self.wake_up(for_good=True)
+        self._is_over = True
+        self.wake_up()

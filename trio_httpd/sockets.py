@@ -94,8 +94,11 @@ class SocketStream(trio.abc.HalfCloseableStream):
             return None
         except OSError as problem:
             raise _told(problem) from problem
-        if len(data) == max_bytes and self._watched is not None:
-            self._watched.more_is_there()
+        if (watched := self._watched) is not None:
+            if len(data) == max_bytes:
+                watched.more_is_there()
+            elif watched.may_be_cut_short and data:
+                watched.look_again()
         return data
 
     def wait_receive_might_not_block(self) -> Awaitable[None]:
