@@ -156,7 +156,9 @@ class WatchedSocket:
         """Remember what lasts of ``events``, of an epoll."""
         if events & select.EPOLLPRI:
             self.may_be_cut_short = True
-        if events & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
+        # An error is no end: what stands in an error queue (of SO_TIMESTAMPING) raises
+        # EPOLLERR with every change. Whoever receives next learns of any other.
+        if events & (select.EPOLLRDHUP | select.EPOLLHUP):
             self._is_over = True
 
     def wake_up(self) -> None:

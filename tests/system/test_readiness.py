@@ -17,6 +17,9 @@ from trio_httpd.sockets import SocketStream
 
 Pair = tuple[SocketStream, socket.socket]
 
+SO_TIMESTAMPING = 37  # <asm/socket.h>
+TIMESTAMP_WHEN_ACKNOWLEDGED = 0x210  # <linux/net_tstamp.h>: TX_ACK | SOFTWARE
+
 
 @asynccontextmanager
 async def telling() -> AsyncIterator[Readiness]:
@@ -116,6 +119,32 @@ async def test_one_task_waits_at_a_time() -> None:
         with pytest.raises(trio.BusyResourceError):
             await stream.receive_some()
         far.send(b"x")
+
+
+async def test_an_error_in_the_queue_is_no_end() -> None:
+    with trio.fail_after(5):
+        async with telling() as readiness:
+            stream, far = tcp_pair_with_error()
+            async with stream, trio.open_nursery() as nursery:
+                stream.wait_with(readiness)
+                nursery.start_soon(stream.receive_some)
+                await wait_all_tasks_blocked(0.01)  # Nobody is busy.
+                far.send(b"x")
+            far.close()
+
+
+def tcp_pair_with_error() -> Pair:
+    """Return a connection with a timestamp in the error queue of its near end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        far = socket.create_connection(listener.getsockname())
+        near, _ = listener.accept()
+    near.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, TIMESTAMP_WHEN_ACKNOWLEDGED)
+    near.send(b"x")
+    far.recv(1)
+    errors = select.poll()
+    errors.register(near, 0)
+    assert errors.poll(1000) == [(near.fileno(), select.POLLERR)]
+    return SocketStream(near), far
 
 
 @pytest.mark.parametrize("by_abort", [True, False])
