@@ -125,14 +125,25 @@ async def test_close_ends_everything_and_serve_returns(autojump_clock: MockClock
 async def test_a_server_serves_once_at_a_time(nursery: trio.Nursery) -> None:
     server = Server(hello)
     await nursery.start(server.serve, ())
+    listener = MemoryListener()
     with pytest.raises(RuntimeError, match="serving already"):
-        await server.serve(())
+        await server.serve([listener])
+    assert listener.closed
+    near, far = memory_streams()
     with pytest.raises(RuntimeError, match="serving already"):
-        await server.serve_one(memory_streams()[0])
+        await server.serve_one(near)
+    assert far.far_end_gone
     server.close()
     await wait_all_tasks_blocked()
     await nursery.start(server.serve, ())
     server.close()
+
+
+async def test_listeners_that_cannot_be_served_are_closed() -> None:
+    listeners = [MemoryListener(), MemoryListener()]
+    with pytest.raises(ExceptionGroup):
+        await Server(hello).serve(listeners, handler_nursery=object())  # type: ignore[arg-type]
+    assert all(listener.closed for listener in listeners)
 
 
 async def test_streams_can_be_added_while_serving() -> None:

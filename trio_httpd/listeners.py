@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
 
 import trio
 
@@ -26,7 +29,10 @@ _GONE_BEFORE = frozenset(
     if hasattr(errno, name)
 )  # fmt: skip
 
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+_MOST_TRIES = 8
+_LONGEST_QUEUE = 65535  # The system has a limit of its own, `net.core.somaxconn`.
+
+_Address = tuple[int, tuple[Any, ...]]
 
 
 class SocketListener(trio.abc.Listener[SocketStream]):
@@ -82,32 +88,70 @@ async def open_listeners(port: int, *, host: str | None = "127.0.0.1") -> list[S
 
     Args:
         port: 0 lets the system choose, one port for all addresses.
-        host: an address or a name; None is all interfaces, IPv4 and, where there is
-            any, IPv6.
+        host: an address or a name; None is all interfaces, IPv4 and IPv6. Without IPv6
+            on this machine, the others of several addresses will do.
 
     Raises:
-        OSError: that cannot be done, for one of them.
+        OSError: that cannot be done, for one of them; none stays open.
         ValueError: there is no such port.
     """
     if not 0 <= port <= 65535:  # The system would take what 16 bits leave of it.
         raise ValueError(f"a port is a number from 0 to 65535, not {port}")
-    if host is None and port == 0:
-        opened = await _open_on_one_port()
-    else:
-        opened = await trio.open_tcp_listeners(port, host=host)
-    return [SocketListener(socket.socket(fileno=listener.socket.detach())) for listener in opened]
+    found = await trio.socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    # Some resolvers name an address twice.
+    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    # From here on nothing is awaited: whoever is cancelled leaves nothing open.
+    return [SocketListener(sock) for sock in _listen_at_one_port(addresses, port)]
 
 
-async def _open_on_one_port(attempts: int = 8) -> list[trio.SocketListener]:
-    """Listen on all interfaces, at a port that is free for IPv4 and for IPv6."""
-    opened = await trio.open_tcp_listeners(0, host="0.0.0.0")  # noqa: S104 -- asked for
-    port = opened[0].socket.getsockname()[1]
-    try:
-        return opened + await trio.open_tcp_listeners(port, host="::")
-    except OSError as problem:
-        if problem.errno in _NO_IPV6:
-            return opened
-        await opened[0].aclose()
-        if problem.errno != errno.EADDRINUSE or attempts == 1:
-            raise
-    return await _open_on_one_port(attempts - 1)  # Somebody else has that port there.
+def _listen_at_one_port(addresses: Sequence[_Address], port: int) -> list[socket.socket]:
+    """Listen at all of ``addresses``, at a port that is free at each where ``port`` is 0."""
+    for _ in range(_MOST_TRIES - 1):
+        try:
+            return _listen_at_all(addresses, port)
+        except OSError as problem:
+            if port or problem.errno != errno.EADDRINUSE:
+                raise
+    return _listen_at_all(addresses, port)
+
+
+def _listen_at_all(addresses: Sequence[_Address], port: int) -> list[socket.socket]:
+    """Listen at each of ``addresses``, at the port that the first gets where it is 0."""
+    opened: list[socket.socket] = []
+    lacking: OSError | None = None
+    with ExitStack() as closing:
+        for family, (name, _, *scope) in addresses:
+            try:
+                sock = _listen_at(family, (name, port, *scope))
+            except OSError as problem:
+                if not _says_no_ipv6(problem, name):
+                    raise
+                lacking = problem
+            else:
+                opened.append(closing.enter_context(sock))
+                port = port or sock.getsockname()[1]
+        if lacking is not None and not opened:
+            raise lacking
+        closing.pop_all()
+    return opened
+
+
+def _listen_at(family: int, address: tuple[Any, ...]) -> socket.socket:
+    with ExitStack() as closing:
+        sock = closing.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # IPv4 has a socket of its own.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(_LONGEST_QUEUE)
+        closing.pop_all()
+    return sock
+
+
+def _says_no_ipv6(problem: OSError, name: object) -> bool:
+    """Whether ``problem`` means that this host has no addresses of such a kind at all."""
+    if problem.errno == errno.EADDRNOTAVAIL:
+        return name in ("::", "::1")  # Each host with IPv6 has those.
+    return problem.errno == errno.EAFNOSUPPORT

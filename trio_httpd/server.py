@@ -21,7 +21,7 @@ import logging
 import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol, Unpack
 
 import trio
@@ -137,7 +137,7 @@ class Server:
         Above `Limits.connections` it waits for a place or is turned away.
 
         Raises:
-            RuntimeError: the server is not serving.
+            RuntimeError: the server is not serving; the stream is still the caller's.
         """
         if self._nursery is None:
             raise RuntimeError("this server is not serving")
@@ -179,8 +179,8 @@ class Server:
         """Serve all that ``listeners`` accept, until `close`.
 
         Args:
-            listeners: owned and closed in the end; without any, `add_stream` is what
-                brings transports.
+            listeners: owned, and closed in the end, also by what is raised here;
+                without any, `add_stream` is what brings transports.
             handler_nursery: where transports are served instead of a nursery of this
                 call: they live on when this call is cancelled.
             task_status: gets the server, once it listens.
@@ -191,22 +191,30 @@ class Server:
 
         Cancelled: everything inside ends, silently.
         """
-        async with self._open_nursery(handler_nursery) as nursery:
-            self.listeners = tuple(listeners)
-            for listener in self.listeners:
-                nursery.start_soon(self._accept, listener)
-            task_status.started(self)
-            await trio.sleep_forever()
+        listeners = tuple(listeners)
+        async with AsyncExitStack() as not_served:
+            for listener in listeners:
+                not_served.push_async_callback(trio.aclose_forcefully, listener)
+            async with self._open_nursery(handler_nursery) as nursery:
+                self.listeners = listeners
+                for listener in listeners:
+                    nursery.start_soon(self._accept, listener)
+                not_served.pop_all()  # The tasks own them.
+                task_status.started(self)
+                await trio.sleep_forever()
 
     async def serve_one(self, stream: trio.abc.Stream) -> None:
-        """Serve one transport to its end, and return then.
+        """Serve one transport to its end, and return then; own it in any case.
 
         Raises:
             RuntimeError: the server is serving already.
             ExceptionGroup: with what ``on_error`` lets out.
         """
-        async with self._open_nursery():
-            self.add_stream(stream)
+        async with AsyncExitStack() as not_served:
+            not_served.push_async_callback(trio.aclose_forcefully, stream)
+            async with self._open_nursery():
+                self.add_stream(stream)
+                not_served.pop_all()  # Its task owns it.
 
     @asynccontextmanager
     async def _open_nursery(

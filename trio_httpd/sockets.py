@@ -63,7 +63,7 @@ class SocketStream(trio.abc.HalfCloseableStream):
         self._ended = False
 
     def wait_with(self, readiness: Readiness) -> None:
-        """Let ``readiness`` tell when there is something to receive."""
+        """Let ``readiness`` tell when there is something to receive, or room."""
         self._watched = readiness.watch(self.socket)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -94,8 +94,11 @@ class SocketStream(trio.abc.HalfCloseableStream):
             return None
         except OSError as problem:
             raise _told(problem) from problem
-        if len(data) == max_bytes and self._watched is not None:
-            self._watched.more_is_there()
+        if (watched := self._watched) is not None:
+            if len(data) == max_bytes:
+                watched.more_is_there()
+            elif watched.may_be_cut_short and data:
+                watched.look_again()
         return data
 
     def wait_receive_might_not_block(self) -> Awaitable[None]:
@@ -177,7 +180,7 @@ class SocketStream(trio.abc.HalfCloseableStream):
             with memoryview(data).cast("B") as view:
                 sent = self.send_nowait(view) if view else 0
                 while sent < len(view):
-                    await wait_writable(self.socket)
+                    await self._wait_for_room()
                     with view[sent:] as rest:
                         sent += self.send_nowait(rest)
         finally:
@@ -188,12 +191,17 @@ class SocketStream(trio.abc.HalfCloseableStream):
         self._begin_sending()
         try:
             if self.socket.fileno() >= 0:
-                await wait_writable(self.socket)
+                await self._wait_for_room()
             else:
                 await checkpoint()
-                self._require_open()
+            self._require_open()
         finally:
             self._sending = False
+
+    def _wait_for_room(self) -> Awaitable[None]:
+        if self._watched is not None:
+            return self._watched.wait_writable()
+        return wait_writable(self.socket)  # noqa: ASYNC105 -- awaited by whoever calls
 
     async def send_eof(self) -> None:
         """End our side; the peer's stays open."""

@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import check_half_closeable_stream, wait_all_tasks_blocked
 
 from tests.turns import counted_turns
 from trio_httpd.readiness import Readiness
 from trio_httpd.sockets import SocketStream
 
 Pair = tuple[SocketStream, socket.socket]
+
+SO_TIMESTAMPING = 37  # <asm/socket.h>
+TIMESTAMP_WHEN_ACKNOWLEDGED = 0x210  # <linux/net_tstamp.h>: TX_ACK | SOFTWARE
 
 
 @asynccontextmanager
@@ -50,6 +53,83 @@ async def test_who_waits_is_told() -> None:
                 nursery.start_soon(stream.receive_some)
                 await wait_all_tasks_blocked()
                 far.send(b"x")
+
+
+async def test_watched_sockets_are_streams_as_trio_has_them() -> None:
+    async with telling() as readiness:
+
+        async def pair() -> tuple[SocketStream, SocketStream]:
+            streams = near, far = [SocketStream(sock) for sock in socket.socketpair()]
+            for stream in streams:
+                stream.wait_with(readiness)
+            return near, far
+
+        async def clogged() -> tuple[SocketStream, SocketStream]:
+            near, far = await pair()
+            clog(near)
+            clog(far)
+            return near, far
+
+        await check_half_closeable_stream(pair, clogged)
+
+
+def clog(stream: SocketStream) -> None:
+    while stream.send_nowait(b"x" * 10_000):
+        pass
+
+
+async def test_who_waits_for_room_is_told() -> None:
+    async with telling() as readiness, pair_with(readiness) as (stream, far):
+        clog(stream)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.wait_send_all_might_not_block)
+            await wait_all_tasks_blocked(0.01)
+            far.recv(1_000_000)
+
+
+async def test_who_gives_up_waiting_for_room_may_wait_again() -> None:
+    async with telling() as readiness, pair_with(readiness) as (stream, far):
+        clog(stream)
+        with trio.move_on_after(0.01) as scope:
+            await stream.wait_send_all_might_not_block()
+        assert scope.cancelled_caught
+        far.recv(1_000_000)
+        await wait_all_tasks_blocked(0.01)
+        await stream.wait_send_all_might_not_block()
+
+
+async def test_room_is_no_reason_to_receive() -> None:
+    async with telling() as readiness, pair_with(readiness) as (stream, far):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.receive_some)
+            await wait_all_tasks_blocked()
+            async with counted_turns() as turns:
+                await stream.wait_send_all_might_not_block()
+            far.send(b"x")
+        assert turns.count <= 3
+
+
+async def test_who_waits_for_room_does_not_hide_from_who_receives() -> None:
+    async with telling() as readiness, pair_with(readiness) as (stream, far):
+        clog(stream)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.wait_send_all_might_not_block)
+            await wait_all_tasks_blocked(0.01)
+            far.send(b"x")  # Short reads are looked at again here, with the room.
+            assert await stream.receive_some() == b"x"
+            await wait_all_tasks_blocked(0.01)
+            far.recv(1_000_000)
+
+
+async def test_who_waits_for_room_is_told_of_the_end() -> None:
+    async with telling() as readiness, pair_with(readiness) as (stream, far):
+        clog(stream)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.wait_send_all_might_not_block)
+            await wait_all_tasks_blocked(0.01)
+            far.close()
+        with pytest.raises(trio.BrokenResourceError):
+            stream.send_nowait(b"x")
 
 
 async def test_what_came_while_nobody_waited_is_there() -> None:
@@ -118,6 +198,37 @@ async def test_one_task_waits_at_a_time() -> None:
         far.send(b"x")
 
 
+async def test_an_error_in_the_queue_is_no_end() -> None:
+    with trio.fail_after(5):
+        async with telling() as readiness:
+            stream, far = tcp_pair_with_error()
+            async with stream, trio.open_nursery() as nursery:
+                stream.wait_with(readiness)
+                nursery.start_soon(stream.receive_some)
+                await wait_all_tasks_blocked(0.01)  # Nobody is busy.
+                clog(stream)
+                nursery.start_soon(stream.wait_send_all_might_not_block)
+                await wait_all_tasks_blocked(0.01)
+                far.send(b"x")
+                far.recv(10_000_000)
+                nursery.cancel_scope.cancel()
+            far.close()
+
+
+def tcp_pair_with_error() -> Pair:
+    """Return a connection with a timestamp in the error queue of its near end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        far = socket.create_connection(listener.getsockname())
+        near, _ = listener.accept()
+    near.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, TIMESTAMP_WHEN_ACKNOWLEDGED)
+    near.send(b"x")
+    far.recv(1)
+    errors = select.poll()
+    errors.register(near, 0)
+    assert errors.poll(1000) == [(near.fileno(), select.POLLERR)]
+    return SocketStream(near), far
+
+
 @pytest.mark.parametrize("by_abort", [True, False])
 async def test_who_waits_is_told_of_a_close(by_abort: bool) -> None:
     async def receive(stream: SocketStream) -> None:
@@ -142,10 +253,13 @@ async def test_when_nobody_tells_any_more_waiting_goes_on() -> None:
             with readiness.opened():
                 tellers.start_soon(readiness.tell)
                 nursery.start_soon(stream.receive_some)
+                clog(stream)
+                nursery.start_soon(stream.wait_send_all_might_not_block)
                 await wait_all_tasks_blocked()
                 tellers.cancel_scope.cancel()
         await wait_all_tasks_blocked()
         far.send(b"x")
+        far.recv(1_000_000)
 
 
 async def test_two_sockets_are_told_apart() -> None:
@@ -174,6 +288,7 @@ async def test_without_an_epoll_sockets_wait_on_their_own(monkeypatch: pytest.Mo
         async with stream:
             far.send(b"x")
             assert await stream.receive_some() == b"x"
+            await stream.wait_send_all_might_not_block()
 
 
 async def test_news_of_a_socket_that_was_closed_meanwhile_reach_nobody() -> None:

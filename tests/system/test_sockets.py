@@ -192,6 +192,7 @@ async def test_one_task_sends_at_a_time(nursery: trio.Nursery) -> None:
                 await call()
         while far.receive_nowait(100_000):
             pass
+        await wait_all_tasks_blocked()
 
 
 # Files.
