@@ -35,7 +35,9 @@ class PlainStream(trio.abc.HalfCloseableStream):
         self._stream.abort()
 
 
-def plain_memory_streams(window: float) -> tuple[trio.abc.Stream, MemoryStream]:
+def plain_memory_streams(
+    window: float, send_buffer: float = 0
+) -> tuple[trio.abc.Stream, MemoryStream]:
     """Return the ends of a connection in memory; the near one is plain."""
-    near, far = memory_streams(window)
+    near, far = memory_streams(window, send_buffer=send_buffer)
     return PlainStream(near), far

@@ -33,18 +33,20 @@ class FileTakingStream(MemoryStream):
             raise io.UnsupportedOperation
         if self.fails is not None:
             raise self.fails
-        room = self._outgoing.window - len(self._outgoing.data)
-        if room <= 0:
+        size = self._outgoing.room_for(count)
+        if not size:
             return super().send_nowait(b"")
-        data = os.pread(fd, count if room >= count else int(room), offset)
+        data = os.pread(fd, size, offset)
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {offset}")
         return super().send_nowait(data)
 
 
-def file_taking_streams(window: float) -> tuple[FileTakingStream, MemoryStream]:
+def file_taking_streams(
+    window: float, send_buffer: float = 0
+) -> tuple[FileTakingStream, MemoryStream]:
     """Return the ends of a connection in memory; files are copied to the near one."""
-    near, far = memory_streams(window)
+    near, far = memory_streams(window, send_buffer=send_buffer)
     stream = FileTakingStream(near._outgoing, near._incoming)
     stream.files, stream.writes = [], []
     return stream, far

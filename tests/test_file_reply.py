@@ -240,8 +240,8 @@ async def test_a_file_after_an_abort_is_for_nobody(folder: Path) -> None:
 async def test_a_file_that_the_system_does_not_send_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refusing(window: float) -> Any:
-        near, far = file_taking_streams(window)
+    def refusing(window: float, send_buffer: float) -> Any:
+        near, far = file_taking_streams(window, send_buffer)
         near.refuses = True
         return near, far
 
@@ -255,8 +255,8 @@ async def test_a_file_that_the_system_does_not_send_is_read(
 async def test_a_file_that_cannot_be_read_cuts_the_response_and_is_our_fault(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing(window: float) -> Any:
-        near, far = file_taking_streams(window)
+    def failing(window: float, send_buffer: float) -> Any:
+        near, far = file_taking_streams(window, send_buffer)
         near.fails = OSError(errno.EIO, "input/output error")
         return near, far
 
