@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -227,3 +229,42 @@ async def test_a_far_end_that_was_read_to_its_end_may_be_closed() -> None:
     assert await near.receive_some() == b"read"
     near.close()
     assert await far.receive_some() == b""
+
+
+# Files.
+
+
+@pytest.fixture
+def fd(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+async def test_of_a_file_goes_what_there_is_room_for(fd: int) -> None:
+    near, far = memory_streams(window=8)
+    assert near.send_more_nowait(b"head") == 4
+    assert near.send_file_nowait(fd, 3, 6) == 4
+    assert near.send_file_nowait(fd, 7, 2) == 0
+    assert await far.receive_some() == b"head3456"
+    assert near.send_file_nowait(fd, 7, 9) == 3
+    assert await far.receive_some() == b"789"
+
+
+async def test_a_file_that_ends_is_told_where_there_is_no_room_too(fd: int) -> None:
+    near, _ = memory_streams(window=1)
+    for _ in range(2):
+        with pytest.raises(EOFError, match="ends before byte 10"):
+            near.send_file_nowait(fd, 10, 1)
+        near.send_nowait(b"x")
+
+
+async def test_no_file_goes_to_who_has_left(fd: int) -> None:
+    near, far = memory_streams()
+    far.close()
+    with pytest.raises(trio.BrokenResourceError):
+        near.send_file_nowait(fd, 0, 1)
+    near.close()
+    with pytest.raises(trio.ClosedResourceError):
+        near.send_file_nowait(fd, 0, 1)

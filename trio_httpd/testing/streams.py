@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from types import TracebackType
 
 import trio
@@ -88,6 +89,24 @@ class MemoryStream(trio.abc.HalfCloseableStream):
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send as much of ``data`` as there is room for, and return how much that was."""
         self._require_sendable()
+        return self._outgoing.put(data)
+
+    def send_more_nowait(self, data: bytes | memoryview) -> int:
+        """Send as `send_nowait` does, where more follows at once."""
+        return self.send_nowait(data)
+
+    def send_file_nowait(self, fd: int, offset: int, count: int) -> int:
+        """Send as much of a part of a file as there is room for; return how much.
+
+        Raises:
+            EOFError: the file ends at ``offset`` or before.
+            OSError: the file cannot be read.
+        """
+        self._require_sendable()
+        # The system reads before it looks for room: an end is told even where there is none.
+        data = os.pread(fd, max(1, self._outgoing.room_for(count)), offset)
+        if not data:
+            raise EOFError(f"which became shorter: it ends before byte {offset}")
         return self._outgoing.put(data)
 
     def untaken(self) -> int:
