@@ -10,6 +10,8 @@ from trio_httpd.testing import MemoryStream, memory_streams
 class PlainStream(trio.abc.HalfCloseableStream):
     """Passes everything on to a stream in memory, and can be reset as that can."""
 
+    allows_threads = False
+
     def __init__(self, stream: MemoryStream) -> None:
         self._stream = stream
         self.pieces: list[int] = []

@@ -14,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.taking import NotingStream, fileless_streams, noting_streams
 from tests.wire.test_deadlines import watch
 from trio_httpd import Timeouts
+from trio_httpd._net.blocking import run_inline
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._wire.pushing import Pusher, UnsentFile
 from trio_httpd.abc import FileTaking
@@ -48,7 +49,7 @@ class Owner:
 
 def pushing(stream: MemoryStream, watcher: DeadlineWatcher, progress: int = 1) -> Pusher:
     owner = Owner()
-    owner.pusher = Pusher(stream, owner, watcher.send, progress)
+    owner.pusher = Pusher(stream, owner, watcher.send, progress, run=run_inline)
     return owner.pusher
 
 
@@ -158,7 +159,7 @@ async def test_who_takes_enough_of_a_file_in_each_period_is_fast_enough(
 ) -> None:
     near, far = noting_streams(1, ROOM - 1)
     watcher, owner = DeadlineWatcher(Timeouts(send=10)), Owner()
-    owner.pusher = Pusher(near, owner, watcher.send, 50)
+    owner.pusher = Pusher(near, owner, watcher.send, 50, run=run_inline)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch, watcher)
         nursery.start_soon(owner.pusher.push_file, UnsentFile(b"", fd, 0, 400))

@@ -26,7 +26,8 @@ class MisbehavingStream(trio.abc.Stream):
         stall_after: float = math.inf,
         break_after: float = math.inf,
     ) -> None:
-        self._stream = stream
+        self.transport_stream = stream
+        """The other stream."""
         self._receive_at_most = receive_at_most
         self._stall_after = stall_after
         self._break_after = break_after
@@ -39,7 +40,7 @@ class MisbehavingStream(trio.abc.Stream):
         limit = min(self._stall_after, self._break_after) - self._sent
         part = memoryview(data)[: None if limit == math.inf else int(limit)]
         self._sent += len(part)
-        await self._stream.send_all(part)
+        await self.transport_stream.send_all(part)
         if len(part) < len(data):
             self._require_whole()
             await self._closing.wait()
@@ -47,18 +48,18 @@ class MisbehavingStream(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait as the other stream does."""
-        await self._stream.wait_send_all_might_not_block()
+        await self.transport_stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what has arrived, as far as this stream behaves."""
         self._require_whole()
         limits = [limit for limit in (max_bytes, self._receive_at_most) if limit is not None]
-        return bytes(await self._stream.receive_some(min(limits, default=None)))
+        return bytes(await self.transport_stream.receive_some(min(limits, default=None)))
 
     async def aclose(self) -> None:
         """Close the other stream, and let go who waits here."""
         self._closing.set()
-        await self._stream.aclose()
+        await self.transport_stream.aclose()
 
     def _require_whole(self) -> None:
         if self._sent >= self._break_after:

@@ -63,6 +63,12 @@ class _OneAtATime:
 class MemoryStream(trio.abc.HalfCloseableStream):
     """One end of a connection in memory."""
 
+    allows_threads = False
+    """Whether threads may help to serve this stream.
+
+    They may not: a fake clock jumps while a thread works. Files are read inline instead.
+    """
+
     def __init__(self, outgoing: Pipe, incoming: Pipe) -> None:
         self._outgoing = outgoing
         self._incoming = incoming
