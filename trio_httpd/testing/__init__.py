@@ -21,7 +21,7 @@ from .._server.options import OptionArguments
 from ..connection import Handler
 from ..server import Server
 from .client import Client, ClientResponse, Wrap
-from .misbehaving import MisbehavingStream
+from .misbehaving import MisbehavingNowaitStream, MisbehavingStream
 from .raw import Raw
 from .streams import MemoryStream, memory_streams
 
@@ -29,6 +29,7 @@ __all__ = [
     "Client",
     "ClientResponse",
     "MemoryStream",
+    "MisbehavingNowaitStream",
     "MisbehavingStream",
     "Raw",
     "connect",
