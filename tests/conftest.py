@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.plain import plain_memory_streams
-from tests.taking import file_taking_streams
+from tests.taking import fileless_streams
 from trio_httpd.testing import memory_streams
 
 pytest_plugins = ["pytester"]
@@ -50,8 +50,8 @@ def fresh_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["taking files", "prompt", "plain"])
 def any_file_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a test three times: also over streams to which the system copies files."""
-    kinds = {"taking files": file_taking_streams, "plain": plain_memory_streams}
+    """Run a test three times: also over streams that take no files."""
+    kinds = {"prompt": fileless_streams, "plain": plain_memory_streams}
     streams = kinds.get(request.param, memory_streams)
     monkeypatch.setattr("trio_httpd.testing.client.memory_streams", streams)
 

@@ -10,6 +10,8 @@ from trio_httpd.testing import MemoryStream, memory_streams
 class PlainStream(trio.abc.HalfCloseableStream):
     """Passes everything on to a stream in memory, and can be reset as that can."""
 
+    allows_threads = False
+
     def __init__(self, stream: MemoryStream) -> None:
         self._stream = stream
         self.pieces: list[int] = []
@@ -35,7 +37,9 @@ class PlainStream(trio.abc.HalfCloseableStream):
         self._stream.abort()
 
 
-def plain_memory_streams(window: float) -> tuple[trio.abc.Stream, MemoryStream]:
+def plain_memory_streams(
+    window: float, send_buffer: float = 0
+) -> tuple[trio.abc.Stream, MemoryStream]:
     """Return the ends of a connection in memory; the near one is plain."""
-    near, far = memory_streams(window)
+    near, far = memory_streams(window, send_buffer=send_buffer)
     return PlainStream(near), far

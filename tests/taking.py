@@ -1,15 +1,14 @@
-"""Streams in memory to which files are copied, as the system does it with sockets."""
+"""Streams in memory that note what they are asked to send, and that take no files."""
 
 from __future__ import annotations
 
 import io
-import os
 
 from trio_httpd.testing import MemoryStream, memory_streams
 
 
-class FileTakingStream(MemoryStream):
-    """Takes what there is room for of a file; notes what it was asked for."""
+class NotingStream(MemoryStream):
+    """Notes what it is asked to send."""
 
     files: list[tuple[int, int]]
     """Offset and size of each part of a file that was to be sent."""
@@ -24,27 +23,30 @@ class FileTakingStream(MemoryStream):
         self.writes.append(len(data))
         return super().send_nowait(data)
 
-    def send_more_nowait(self, data: bytes | memoryview) -> int:
-        return self.send_nowait(data)
-
     def send_file_nowait(self, fd: int, offset: int, count: int) -> int:
         self.files.append((offset, count))
         if self.refuses:
             raise io.UnsupportedOperation
         if self.fails is not None:
             raise self.fails
-        room = self._outgoing.window - len(self._outgoing.data)
-        if room <= 0:
-            return super().send_nowait(b"")
-        data = os.pread(fd, count if room >= count else int(room), offset)
-        if not data:
-            raise EOFError(f"which became shorter: it ends before byte {offset}")
-        return super().send_nowait(data)
+        return super().send_file_nowait(fd, offset, count)
 
 
-def file_taking_streams(window: float) -> tuple[FileTakingStream, MemoryStream]:
-    """Return the ends of a connection in memory; files are copied to the near one."""
-    near, far = memory_streams(window)
-    stream = FileTakingStream(near._outgoing, near._incoming)
+def noting_streams(window: float, send_buffer: float = 0) -> tuple[NotingStream, MemoryStream]:
+    """Return the ends of a connection in memory; the near one notes what it is asked."""
+    near, far = memory_streams(window, send_buffer=send_buffer)
+    stream = NotingStream(near._outgoing, near._incoming)
     stream.files, stream.writes = [], []
     return stream, far
+
+
+class FilelessStream(MemoryStream):
+    """Takes no files, as a prompt stream need not."""
+
+    send_file_nowait = None  # type: ignore[assignment]
+
+
+def fileless_streams(window: float, send_buffer: float = 0) -> tuple[FilelessStream, MemoryStream]:
+    """Return the ends of a connection in memory; the near one takes no files."""
+    near, far = memory_streams(window, send_buffer=send_buffer)
+    return FilelessStream(near._outgoing, near._incoming), far

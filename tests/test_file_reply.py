@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.published import until_the_clock_ticks
-from tests.taking import FileTakingStream, file_taking_streams
+from tests.taking import NotingStream, fileless_streams, noting_streams
 from trio_httpd import Connection, Docroot, Handler
 from trio_httpd._files.content import SENT_WINDOW, WINDOW
 from trio_httpd.testing import ClientResponse, connect
@@ -150,12 +150,12 @@ async def test_the_parts_of_an_empty_file_cannot_be_had(folder: Path) -> None:
 # Writes.
 
 
-async def writes_of(handler: Handler, *targets: str) -> list[FileTakingStream]:
+async def writes_of(handler: Handler, *targets: str) -> list[NotingStream]:
     """Return the streams, each of which has answered one request."""
     streams = []
     async with connect(handler) as client:
         for target in targets:
-            near, far = file_taking_streams(float("inf"))
+            near, far = noting_streams(float("inf"))
             client.server.add_stream(near)
             await far.send_all(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             await far.send_eof()
@@ -240,8 +240,8 @@ async def test_a_file_after_an_abort_is_for_nobody(folder: Path) -> None:
 async def test_a_file_that_the_system_does_not_send_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refusing(window: float) -> Any:
-        near, far = file_taking_streams(window)
+    def refusing(window: float, send_buffer: float) -> Any:
+        near, far = noting_streams(window, send_buffer)
         near.refuses = True
         return near, far
 
@@ -262,8 +262,8 @@ async def test_a_file_that_cannot_be_read_cuts_the_response_and_is_our_fault_unl
     number: int,
     level: int,
 ) -> None:
-    def failing(window: float) -> Any:
-        near, far = file_taking_streams(window)
+    def failing(window: float, send_buffer: float) -> Any:
+        near, far = noting_streams(window, send_buffer)
         near.fails = OSError(number, os.strerror(number))
         return near, far
 
@@ -332,7 +332,10 @@ async def test_a_file_that_grows_or_goes_is_sent_whole(
     assert await while_it_is_sent(folder, change, fields) == 0
 
 
-async def test_what_is_of_one_window_is_of_one_state(folder: Path) -> None:
+async def test_what_is_of_one_window_is_of_one_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", fileless_streams)
     (folder / "big.bin").write_bytes(BIG[: WINDOW - 1])
     assert await while_it_is_sent(folder, rewrite) == 0
 
@@ -353,17 +356,15 @@ async def test_a_file_of_any_size_that_shrinks_never_looks_whole(folder: Path, s
 
 @pytest.mark.parametrize("size", [200_000, SENT_WINDOW, SENT_WINDOW + 5000])
 async def test_what_the_system_sends_does_not_look_whole_if_it_was_rewritten(
-    folder: Path, size: int, monkeypatch: pytest.MonkeyPatch
+    folder: Path, size: int
 ) -> None:
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
     (folder / "big.bin").write_bytes(BIG[:size])
     assert await while_it_is_sent(folder, rewrite) == 4096
 
 
 async def test_a_peer_that_leaves_in_the_middle_of_a_file_is_no_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
     async with connect(Docroot(folder), window=ROOM, on_error="raise") as client:
         raw = client.raw
         await raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")

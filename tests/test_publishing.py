@@ -15,7 +15,6 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.published import descriptors, few_descriptors, until_the_clock_ticks
-from tests.taking import file_taking_streams
 from trio_httpd import Connection, Docroot
 from trio_httpd.errors import HeaderItems
 from trio_httpd.testing import Client, ClientResponse, connect
@@ -615,14 +614,11 @@ async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, 
 
 
 @pytest.mark.parametrize("is_handler", [False, True])
-async def test_who_waits_for_a_small_file_holds_it(
-    folder: Path, is_handler: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_waits_for_a_small_file_holds_it(folder: Path, is_handler: bool) -> None:
     async def handler(conn: Connection) -> None:
         await conn.serve_file(docroot=docroot)
 
     docroot = Docroot(folder)
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
     (folder / "b.css").write_bytes(BIG[:100_000])
     until_the_clock_ticks(folder)
     async with connect(docroot if is_handler else handler, window=4096) as client:

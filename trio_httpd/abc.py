@@ -50,3 +50,13 @@ class FileTaking(Protocol):
         Raises `EOFError` where the file ends before, and `io.UnsupportedOperation` for a
         file that has to be read instead.
         """
+
+
+class Threadless(Protocol):
+    """A stream that says whether threads may help to serve it."""
+
+    allows_threads: bool
+    """False where they may not, as under a fake clock: files are read inline then.
+
+    It holds for a stream on top of it, too, which has it as ``transport_stream``.
+    """

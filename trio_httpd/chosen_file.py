@@ -15,6 +15,7 @@ from ._files.content import FileObject, descriptor_of
 from ._files.held import HeldFiles
 from ._files.open_file import OpenFile, as_opened, open_file
 from ._files.representation import Representation, validator_fields
+from ._net.blocking import RunBlocking
 from ._syntax.conditions import EntityTag, Validators, parse_tags
 from ._syntax.dates import parse_date
 from ._syntax.disposition import format_disposition
@@ -44,7 +45,7 @@ async def send_file(  # noqa: PLR0913 -- a connection's parts, and what its meth
     offset, count = part
     if offset < 0 or (count is not None and count < 0):
         raise ValueError(f"not a part of a file: {count} bytes from {offset}")
-    async with _opened(file, held) as source:
+    async with _opened(file, held, reply.lane.run_blocking) as source:
         start = min(offset, source.size)
         stop = source.size if count is None else min(start + count, source.size)
         chosen = _described(reply, source, ByteRange(start, stop), filename)
@@ -110,7 +111,9 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
 
 
 @asynccontextmanager
-async def _opened(file: ChosenFile, held: HeldFiles) -> AsyncIterator[OpenFile | FileObject]:
+async def _opened(
+    file: ChosenFile, held: HeldFiles, run: RunBlocking
+) -> AsyncIterator[OpenFile | FileObject]:
     """Give what there is to read; what was open before stays open."""
     if isinstance(file, str | os.PathLike):
         with held.making_room(lambda: open_file(file)) as opened:
@@ -123,7 +126,7 @@ async def _opened(file: ChosenFile, held: HeldFiles) -> AsyncIterator[OpenFile |
     fd = descriptor_of(inner)
     if fd is None:
         source = FileObject(cast("BinaryIO", inner))
-        await source.measure()
+        await source.measure(run)
         yield source
     else:
         name = getattr(inner, "name", b"")

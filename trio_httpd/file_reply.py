@@ -214,7 +214,7 @@ def _cut(request: Request, chosen: Representation, problem: EOFError | str) -> H
 async def _send_read(reply: Reply, source: Source | FileObject, part: ByteRange) -> None:
     start = part.start
     while start < part.stop:
-        window = await read_window(source, start, part.stop - start)
+        window = await read_window(source, start, part.stop - start, run=reply.lane.run_blocking)
         if start + len(window) == part.stop:
             _require_unchanged(source)
         await reply.send(window)
@@ -226,7 +226,8 @@ async def _send_unread(reply: Reply, source: Source, part: ByteRange) -> None:
     last = part.stop - _LAST
     for start in range(part.start, last, SENT_WINDOW):
         window = ByteRange(start, min(start + SENT_WINDOW, last))
-        await make_ready(source.fd, start, min(window.size + _LAST, part.stop - start))
+        size = min(window.size + _LAST, part.stop - start)
+        await make_ready(source.fd, start, size, run=reply.lane.run_blocking)
         await _send_window(reply, source, window)
     _require_unchanged(source)
     await _send_window(reply, source, ByteRange(last, part.stop))

@@ -11,14 +11,18 @@ holds the connection object cannot reach into the next exchange.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
 
 import trio
 
+from ._net.blocking import RunBlocking
 from ._wire.pushing import Unsent, UnsentFile
 from .addresses import Address
 from .fairness import Fairness
 from .response import Fields, ResponseHead
+
+T = TypeVar("T")
 
 
 class Lane(Protocol):
@@ -30,6 +34,10 @@ class Lane(Protocol):
     """Whether `send_nowait` sends at all, or leaves everything to `send_rest`."""
     takes_files: bool
     """Whether `send_file_nowait` may be called, for content of a declared length."""
+
+    @property
+    def run_blocking(self) -> RunBlocking:
+        """How to run a call that may block: in a thread, where the transport allows it."""
 
     @property
     def remote_addr(self) -> Address | None:
@@ -101,6 +109,10 @@ class SpentLane:
     remote_addr: Address | None = None
     local_addr: Address | None = None
     content_arrived = False
+
+    async def run_blocking(self, call: Callable[..., T], /, *args: Any) -> T:
+        """Raise: nothing is worth waiting for."""
+        raise trio.ClosedResourceError("the exchange is over")
 
     def receive_nowait(self) -> bytes | None:
         """Raise: what comes now belongs to another exchange."""

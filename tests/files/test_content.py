@@ -26,6 +26,7 @@ from trio_httpd._files.content import (
     read_window,
 )
 from trio_httpd._files.open_file import OpenFile, open_file
+from trio_httpd._net.blocking import run_in_thread
 
 
 @pytest.fixture
@@ -79,15 +80,17 @@ async def test_what_is_in_memory_is_read_without_a_thread(
 ) -> None:
     take_all_threads()
     with trio.fail_after(1):
-        assert await read_window(ten, 3, 4) == b"3456"
-        assert await read_window(ten, 8, 100) == b"89"
+        assert await read_window(ten, 3, 4, run=run_in_thread) == b"3456"
+        assert await read_window(ten, 8, 100, run=run_in_thread) == b"89"
 
 
 async def test_no_more_than_a_window_is_read_at_once(large: OpenFile) -> None:
-    assert len(await read_window(large, 0, WINDOW + 1)) == WINDOW
-    assert len(await read_window(FileObject(io.BytesIO(b"x" * WINDOW * 2)), 0, WINDOW + 1)) == (
-        WINDOW
-    )
+    assert len(await read_window(large, 0, WINDOW + 1, run=run_in_thread)) == WINDOW
+    assert len(
+        await read_window(
+            FileObject(io.BytesIO(b"x" * WINDOW * 2)), 0, WINDOW + 1, run=run_in_thread
+        )
+    ) == (WINDOW)
 
 
 @pytest.mark.parametrize("at_once", [never_at_once, nothing_at_once])
@@ -95,7 +98,7 @@ async def test_what_is_not_in_memory_is_read_in_a_thread(
     ten: OpenFile, at_once: Callable[[int, bytearray, int], int]
 ) -> None:
     async def read() -> None:
-        seen.append(await read_window(ten, 3, 4, at_once=at_once))
+        seen.append(await read_window(ten, 3, 4, at_once=at_once, run=run_in_thread))
 
     seen: list[bytes] = []
     assert await wants_a_thread(read)
@@ -107,7 +110,7 @@ async def test_behind_the_end_there_is_nothing_to_read(
     ten: OpenFile, at_once: Callable[[int, bytearray, int], int]
 ) -> None:
     with pytest.raises(EOFError, match="ends before byte 10"):
-        await read_window(ten, 10, 4, at_once=at_once)
+        await read_window(ten, 10, 4, at_once=at_once, run=run_in_thread)
 
 
 def test_where_the_system_does_not_know_what_is_in_memory_all_is_read_at_once(
@@ -139,7 +142,7 @@ def test_few_bytes_are_read_at_once_if_all_are_there(ten: OpenFile) -> None:
 
 async def test_a_window_that_is_in_memory_is_ready(large: OpenFile) -> None:
     async def work() -> None:
-        await make_ready(large.fd, 1, WINDOW)
+        await make_ready(large.fd, 1, WINDOW, run=run_in_thread)
 
     assert not await wants_a_thread(work)
 
@@ -154,13 +157,13 @@ async def test_a_window_that_is_not_is_read_through_in_a_thread(
         return read_cached(fd, buffer, offset)
 
     async def work() -> None:
-        await make_ready(large.fd, 1, WINDOW, at_once=at_once)
+        await make_ready(large.fd, 1, WINDOW, at_once=at_once, run=run_in_thread)
 
     assert await wants_a_thread(work)
 
 
 async def test_a_window_beyond_the_end_is_read_to_the_end(large: OpenFile) -> None:
-    await make_ready(large.fd, 0, WINDOW * 9, at_once=never_at_once)
+    await make_ready(large.fd, 0, WINDOW * 9, at_once=never_at_once, run=run_in_thread)
 
 
 # File objects.
@@ -169,12 +172,12 @@ async def test_a_window_beyond_the_end_is_read_to_the_end(large: OpenFile) -> No
 async def test_a_file_object_is_read_where_it_is_asked(autojump_clock: MockClock) -> None:
     take_all_threads()
     source = FileObject(io.BytesIO(b"0123456789"))
-    await source.measure()
+    await source.measure(run_in_thread)
     assert (source.size, source.name) == (10, "BytesIO")
-    assert await read_window(source, 7, 9) == b"789"
-    assert await read_window(source, 3, 4) == b"3456"
+    assert await read_window(source, 7, 9, run=run_in_thread) == b"789"
+    assert await read_window(source, 3, 4, run=run_in_thread) == b"3456"
     with pytest.raises(EOFError, match="ends before byte 10"):
-        await read_window(source, 10, 1)
+        await read_window(source, 10, 1, run=run_in_thread)
 
 
 async def test_what_may_lie_on_a_disk_is_read_in_a_thread() -> None:
@@ -183,7 +186,7 @@ async def test_what_may_lie_on_a_disk_is_read_in_a_thread() -> None:
         source = FileObject(cast("BinaryIO", file))
 
         async def work() -> None:
-            seen.append(await read_window(source, 3, 4))
+            seen.append(await read_window(source, 3, 4, run=run_in_thread))
 
         seen: list[bytes] = []
         assert await wants_a_thread(work)
@@ -226,10 +229,10 @@ async def test_an_object_that_several_read_gives_each_what_he_asks(tmp_path: Pat
 
     async def read_all(number: int) -> None:
         source = FileObject(cast("BinaryIO", file))
-        await source.measure()
+        await source.measure(run_in_thread)
         data = b""
         while len(data) < source.size:
-            data += await source.read(len(data), 1000 + number)
+            data += await source.read(len(data), 1000 + number, run_in_thread)
         seen[number] = data
 
     with gzip.open(tmp_path / "file.gz") as file:
@@ -251,5 +254,5 @@ async def test_a_file_that_is_decompressed_is_not_its_descriptor(tmp_path: Path)
             assert os.fstat(file.fileno()).st_size != 7
             assert descriptor_of(file) is None
             source = FileObject(cast("BinaryIO", file))
-            await source.measure()
+            await source.measure(run_in_thread)
             assert source.size == 7

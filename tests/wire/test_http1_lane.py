@@ -8,7 +8,6 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.taking import file_taking_streams
 from tests.wire.exchanges import GET
 from trio_httpd import (
     Connection,
@@ -80,9 +79,7 @@ async def test_an_interim_response_and_the_final_one_do_not_mix() -> None:
         assert (await client.raw.hear(b"0\r\n\r\n")).count(b"x") == 20_000
 
 
-async def test_an_interim_response_and_a_file_do_not_mix(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_interim_response_and_a_file_do_not_mix(tmp_path: Path) -> None:
     async def handler(conn: Connection) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(conn.read_body)
@@ -90,7 +87,6 @@ async def test_an_interim_response_and_a_file_do_not_mix(
             await conn.send_file(tmp_path / "file")
 
     (tmp_path / "file").write_bytes(b"x" * 200_000)
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
     request = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
     async with connect(handler, window=4) as client, trio.open_nursery() as nursery:
         nursery.start_soon(client.raw.say, request)

@@ -8,7 +8,6 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.taking import file_taking_streams
 from tests.wire.exchanges import GET, get, path
 from trio_httpd import Connection, Server, Timeouts
 from trio_httpd._wire.deadlines import DeadlineWatcher
@@ -59,7 +58,7 @@ async def test_a_peer_that_takes_nothing_of_it_is_reset(autojump_clock: MockCloc
 
 @pytest.mark.parametrize("large", [False, True])
 async def test_a_response_given_up_while_it_waits_for_its_turn_is_answered_by_no_other(
-    large: bool, tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    large: bool, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async def handler(conn: Connection) -> str | None:
         if conn.request.target != "/1":
@@ -71,7 +70,6 @@ async def test_a_response_given_up_while_it_waits_for_its_turn_is_answered_by_no
 
     file = tmp_path / "file"
     file.write_bytes(b"1" * (1_000_000 if large else 1))
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
 
     def ignore(*_: object) -> None:
         """It is told that less was sent than was declared."""
@@ -85,9 +83,7 @@ async def test_a_response_given_up_while_it_waits_for_its_turn_is_answered_by_no
         await client.raw.hear_end()
 
 
-async def test_a_file_waits_for_the_response_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_waits_for_the_response_before(tmp_path: Path) -> None:
     async def handler(conn: Connection) -> str | None:
         if conn.request.target == "/first":
             return "first"
@@ -95,7 +91,6 @@ async def test_a_file_waits_for_the_response_before(
         return None
 
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", file_taking_streams)
     async with connect(handler, window=WINDOW) as client:
         for target in ("/first", "/file"):
             await client.raw.say(get(target))
@@ -193,7 +188,7 @@ async def test_what_was_posted_leaves_before_a_file_of_the_same_turn(
     tmp_path: Path, nursery: trio.Nursery
 ) -> None:
     (tmp_path / "file").write_bytes(b"file")
-    near, far = file_taking_streams(WINDOW)
+    near, far = memory_streams(WINDOW)
     outbox = Outbox()
     transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon, outbox=outbox)
     outbox.open(nursery)

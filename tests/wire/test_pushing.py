@@ -11,9 +11,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.taking import FileTakingStream, file_taking_streams
+from tests.taking import NotingStream, fileless_streams, noting_streams
 from tests.wire.test_deadlines import watch
 from trio_httpd import Timeouts
+from trio_httpd._net.blocking import run_inline
 from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._wire.pushing import Pusher, UnsentFile
 from trio_httpd.abc import FileTaking
@@ -22,6 +23,7 @@ from trio_httpd.testing import MemoryStream, memory_streams
 
 CONTENT = bytes(range(256)) * 4
 ROOM = 100
+BUFFER = 40
 
 
 @pytest.fixture
@@ -47,36 +49,35 @@ class Owner:
 
 def pushing(stream: MemoryStream, watcher: DeadlineWatcher, progress: int = 1) -> Pusher:
     owner = Owner()
-    owner.pusher = Pusher(stream, owner, watcher.send, progress)
+    owner.pusher = Pusher(stream, owner, watcher.send, progress, run=run_inline)
     return owner.pusher
 
 
 @pytest.fixture
-async def ends() -> tuple[FileTakingStream, MemoryStream]:
-    return file_taking_streams(ROOM)
+async def ends() -> tuple[NotingStream, MemoryStream]:
+    return noting_streams(ROOM - BUFFER, BUFFER)
 
 
-Ends = tuple[FileTakingStream, MemoryStream]
+Ends = tuple[NotingStream, MemoryStream]
 
 
 def test_files_are_taken_by_streams_that_can() -> None:
-    near, _ = memory_streams()
-    assert not isinstance(near, FileTaking)
-    assert isinstance(file_taking_streams(1)[0], FileTaking)
+    assert isinstance(memory_streams()[0], FileTaking)
+    assert not isinstance(fileless_streams(1)[0], FileTaking)
     assert issubclass(SocketStream, FileTaking)
 
 
 async def test_a_pusher_knows_whether_files_can_be_pushed(ends: Ends) -> None:
     watcher = DeadlineWatcher(Timeouts())
     assert pushing(ends[0], watcher).takes_files
-    assert not pushing(ends[1], watcher).takes_files
+    assert not pushing(fileless_streams(ROOM)[0], watcher).takes_files
 
 
 async def test_bytes_go_out_as_there_is_room(ends: Ends, nursery: trio.Nursery) -> None:
     near, far = ends
     nursery.start_soon(pushing(near, DeadlineWatcher(Timeouts())).push, CONTENT)
     await wait_all_tasks_blocked()
-    assert near.untaken() == ROOM
+    assert near.untaken() == BUFFER
     assert await heard(far, len(CONTENT)) == CONTENT
 
 
@@ -116,7 +117,7 @@ async def test_a_file_goes_out_as_there_is_room(ends: Ends, fd: int, nursery: tr
     pusher = pushing(near, DeadlineWatcher(Timeouts()))
     nursery.start_soon(pusher.push_file, UnsentFile(b"", fd, 1, len(CONTENT) - 1))
     await wait_all_tasks_blocked()
-    assert near.untaken() == ROOM
+    assert near.untaken() == BUFFER
     assert await heard(far, len(CONTENT) - 1) == CONTENT[1:]
 
 
@@ -156,9 +157,9 @@ async def test_a_file_that_cannot_be_read_is_told(ends: Ends, fd: int) -> None:
 async def test_who_takes_enough_of_a_file_in_each_period_is_fast_enough(
     fd: int, autojump_clock: MockClock
 ) -> None:
-    near, far = file_taking_streams(ROOM)
+    near, far = noting_streams(1, ROOM - 1)
     watcher, owner = DeadlineWatcher(Timeouts(send=10)), Owner()
-    owner.pusher = Pusher(near, owner, watcher.send, 50)
+    owner.pusher = Pusher(near, owner, watcher.send, 50, run=run_inline)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch, watcher)
         nursery.start_soon(owner.pusher.push_file, UnsentFile(b"", fd, 0, 400))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from trio import to_thread
+from .._net.blocking import RunBlocking
 
 T = TypeVar("T")
 
@@ -74,9 +74,16 @@ def read_at_once(fd: int, size: int, offset: int, *, at_once: Reader = read_cach
 
 
 async def read_window(
-    source: Source | FileObject, offset: int, size: int, *, at_once: Reader = read_cached
+    source: Source | FileObject,
+    offset: int,
+    size: int,
+    *,
+    run: RunBlocking,
+    at_once: Reader = read_cached,
 ) -> bytes:
     """Return at least a byte at ``offset``, at most ``size`` or `WINDOW` of them.
+
+    What ``at_once`` does not find in memory is read by ``run``.
 
     Raises:
         EOFError: the source ends before; it became shorter since it was opened.
@@ -86,27 +93,31 @@ async def read_window(
     """
     size = min(size, WINDOW)
     if isinstance(source, FileObject):
-        data = await source.read(offset, size)
+        data = await source.read(offset, size, run)
     else:
         # A buffer for each call costs less than to hold one for each peer that stalls.
         buffer = bytearray(size)
-        count = await _fill(source.fd, buffer, offset, at_once)
+        count = await _fill(source.fd, buffer, offset, run=run, at_once=at_once)
         data = bytes(memoryview(buffer)[:count])
     if not data:
         raise EOFError(f"which became shorter: it ends before byte {offset}")
     return data
 
 
-async def _fill(fd: int, buffer: bytearray, offset: int, at_once: Reader) -> int:
+async def _fill(
+    fd: int, buffer: bytearray, offset: int, *, run: RunBlocking, at_once: Reader
+) -> int:
     try:
         count = at_once(fd, buffer, offset)
     except BlockingIOError:
         count = 0
     # Linux 5.9 and 5.10 may say 0 instead of "not in memory", so an end is made sure of.
-    return count or await to_thread.run_sync(os.preadv, fd, [buffer], offset)
+    return count or await run(os.preadv, fd, [buffer], offset)
 
 
-async def make_ready(fd: int, offset: int, size: int, *, at_once: Reader = read_cached) -> None:
+async def make_ready(
+    fd: int, offset: int, size: int, *, run: RunBlocking, at_once: Reader = read_cached
+) -> None:
     """See that a window is in memory, so that the system sends it without waiting.
 
     That its first and last bytes are there is taken for the whole. (`os.sendfile` would
@@ -117,7 +128,7 @@ async def make_ready(fd: int, offset: int, size: int, *, at_once: Reader = read_
         at_once(fd, buffer, offset)
         at_once(fd, buffer, offset + size - 1)
     except BlockingIOError:
-        await to_thread.run_sync(_read_through, fd, offset, size)
+        await run(_read_through, fd, offset, size)
 
 
 def _read_through(fd: int, offset: int, size: int) -> None:
@@ -152,28 +163,28 @@ class FileObject:
         """How many bytes there are, once that was asked."""
         self.name = str(getattr(file, "name", type(file).__name__))
 
-    async def measure(self) -> None:
+    async def measure(self, run: RunBlocking) -> None:
         """Find out how many bytes there are: to decompress them all may take a while."""
-        self.size = await self._in_turn(self._seek_end)
+        self.size = await self._in_turn(self._seek_end, run)
 
     def _seek_end(self) -> int:
         return self._file.seek(0, os.SEEK_END)
 
-    async def read(self, offset: int, size: int) -> bytes:
-        """Return some bytes from ``offset``; in a thread, but for what is in memory anyway."""
+    async def read(self, offset: int, size: int, run: RunBlocking) -> bytes:
+        """Return some bytes from ``offset``; by ``run``, but for what is in memory anyway."""
 
         def read() -> bytes:
             self._file.seek(offset)
             return self._file.read(size)
 
-        return await self._in_turn(read)
+        return await self._in_turn(read, run)
 
-    async def _in_turn(self, do: Callable[[], T]) -> T:
+    async def _in_turn(self, do: Callable[[], T], run: RunBlocking) -> T:
         def locked() -> T:
             with self._turns.lock:
                 return do()
 
-        return do() if isinstance(self._file, io.BytesIO) else await to_thread.run_sync(locked)
+        return do() if isinstance(self._file, io.BytesIO) else await run(locked)
 
 
 def descriptor_of(file: Any) -> int | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import trio
 
+from .._net.blocking import RunBlocking
 from ..addresses import Address
 from ..errors import PeerError
 from ..request import RequestHead
@@ -84,6 +85,11 @@ class Http1Lane:
         """Whether no further request is served on the transport."""
         self.upgraded: UpgradedStream | None = None
         """What the transport has become."""
+
+    @property
+    def run_blocking(self) -> RunBlocking:
+        """See `Lane.run_blocking`."""
+        return self._transport.run_blocking
 
     @property
     def remote_addr(self) -> Address | None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import trio
 
+from .._net.blocking import RunBlocking
 from ..abc import FileTaking, PromptStream
 from .deadlines import DeadlineQueue, Expirable
 from .progress import Uptake
@@ -44,18 +45,26 @@ class Pusher:
         owner: stands in ``queue`` while something waits for room.
         queue: of `Timeouts.send`.
         progress: bytes that the peer has to take in each period.
+        run: how to read a file that the system does not send by itself.
     """
 
-    __slots__ = ("_files", "_owner", "_queue", "_stream", "_uptake")
+    __slots__ = ("_files", "_owner", "_queue", "_run", "_stream", "_uptake")
 
     def __init__(
-        self, stream: PromptStream, owner: Expirable, queue: DeadlineQueue, progress: int
+        self,
+        stream: PromptStream,
+        owner: Expirable,
+        queue: DeadlineQueue,
+        progress: int,
+        *,
+        run: RunBlocking,
     ) -> None:
         self._stream = stream
         self._files = stream if isinstance(stream, FileTaking) else None
         self._owner = owner
         self._queue = queue
         self._uptake = Uptake(progress)
+        self._run = run
 
     @property
     def takes_files(self) -> bool:
@@ -99,7 +108,7 @@ class Pusher:
         """Send what the system does not send by itself, a window at a time."""
         while start < stop:
             size = min(stop - start, _WINDOW)
-            data = await trio.to_thread.run_sync(os.pread, fd, size, start)
+            data = await self._run(os.pread, fd, size, start)
             if not data:
                 raise EOFError(f"which became shorter: it ends before byte {start}")
             await self.push(data)

@@ -21,6 +21,7 @@ from typing import cast
 
 import trio
 
+from .._net.blocking import RunBlocking, run_in_thread, run_inline
 from .._net.errors import PeerGone
 from ..abc import Abortable, PromptStream
 from ..addresses import Address, local_address, remote_address, socket_of
@@ -46,6 +47,16 @@ async def close_now(stream: trio.abc.Stream) -> None:
             await trio.aclose_forcefully(stream)
         except Exception as problem:  # Of a stream that has no right to it.
             logger.error("a stream cannot be closed", exc_info=problem)
+
+
+def allows_threads(stream: trio.abc.Stream) -> bool:
+    """Return whether threads may help to serve ``stream``, and the streams below it."""
+    below: object = stream
+    while below is not None:
+        if not getattr(below, "allows_threads", True):
+            return False
+        below = getattr(below, "transport_stream", None)
+    return True
 
 
 def as_prompt(stream: trio.abc.Stream) -> PromptStream | None:
@@ -75,6 +86,7 @@ class Transport:
         "prompt",
         "receiving",
         "remote_addr",
+        "run_blocking",
         "scope",
         "stream",
         "takes_files",
@@ -95,6 +107,8 @@ class Transport:
         self.deadlines = deadlines
         self._spawn = spawn
         self._prompt = as_prompt(stream)
+        self.run_blocking: RunBlocking = run_in_thread if allows_threads(stream) else run_inline
+        """How to run a call that may block."""
         self.prompt = self._prompt is not None
         """Whether `send_nowait` sends anything, and may be called by anybody."""
         self._pusher: Pusher | PiecePusher
@@ -102,7 +116,9 @@ class Transport:
         if self._prompt is None:
             self._pusher = PiecePusher(stream, self, deadlines.send, progress)
         else:
-            self._pusher = pusher = Pusher(self._prompt, self, deadlines.send, progress)
+            self._pusher = pusher = Pusher(
+                self._prompt, self, deadlines.send, progress, run=self.run_blocking
+            )
             self._files = pusher if pusher.takes_files else None
         self.takes_files = self._files is not None
         """Whether `send_file_nowait` may be called."""

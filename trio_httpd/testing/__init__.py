@@ -21,13 +21,15 @@ from .._server.options import OptionArguments
 from ..connection import Handler
 from ..server import Server
 from .client import Client, ClientResponse, Wrap
+from .misbehaving import MisbehavingNowaitStream, MisbehavingStream
 from .raw import Raw
-from .streams import MemoryStream, MisbehavingStream, memory_streams
+from .streams import MemoryStream, memory_streams
 
 __all__ = [
     "Client",
     "ClientResponse",
     "MemoryStream",
+    "MisbehavingNowaitStream",
     "MisbehavingStream",
     "Raw",
     "connect",
@@ -40,6 +42,7 @@ async def connect(
     handler: Handler,
     *,
     window: float = math.inf,
+    send_buffer: float = 0,
     wrap: Wrap | None = None,
     **options: Unpack[OptionArguments],
 ) -> AsyncIterator[Client]:
@@ -48,6 +51,7 @@ async def connect(
     Args:
         handler: an async function of a `Connection`.
         window: see `memory_streams`; 65536 behaves much like a socket.
+        send_buffer: see `memory_streams`.
         wrap: makes of the server's end of each connection what the server is to get,
             for instance a `MisbehavingStream`.
         options: see `Options`; ``on_error`` is ``"raise"`` unless given.
@@ -61,7 +65,7 @@ async def connect(
     async with trio.open_nursery() as nursery:
         server = Server(handler, **options)
         await nursery.start(server.serve, ())
-        client = Client(server, window=window, wrap=wrap)
+        client = Client(server, window=window, send_buffer=send_buffer, wrap=wrap)
         try:
             yield client
         except Exception as problem:

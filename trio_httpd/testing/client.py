@@ -20,10 +20,10 @@ from ..errors import HeaderItems, pairs_of
 from ..headers import Headers
 from ..server import Server
 from .raw import Raw
-from .streams import memory_streams
+from .streams import MemoryStream, memory_streams
 
 Body = bytes | str | AsyncIterable[bytes]
-Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
+Wrap = Callable[[MemoryStream], trio.abc.Stream]
 
 
 class ClientResponse:
@@ -81,11 +81,17 @@ class Client:
     """
 
     def __init__(
-        self, server: Server, *, window: float = math.inf, wrap: Wrap | None = None
+        self,
+        server: Server,
+        *,
+        window: float = math.inf,
+        send_buffer: float = 0,
+        wrap: Wrap | None = None,
     ) -> None:
         self.server = server
         """The server, for its connections, `Server.close` and the like."""
         self._window = window
+        self._send_buffer = send_buffer
         self._wrap = wrap
         self._protocol = h11.Connection(h11.CLIENT)
         self._raw: Raw | None = None
@@ -100,7 +106,7 @@ class Client:
 
     def open(self) -> Raw:
         """Open another connection to the server, and return its far end."""
-        near, far = memory_streams(self._window)
+        near, far = memory_streams(self._window, send_buffer=self._send_buffer)
         self.server.add_stream(near if self._wrap is None else self._wrap(near))
         return Raw(far)
 

@@ -30,10 +30,15 @@ if importlib.util.find_spec("pytest_trio") is not None:
         """
 
         async def open_client(
-            handler: Handler, *, window: float = math.inf, wrap: Wrap | None = None, **options: Any
+            handler: Handler,
+            *,
+            window: float = math.inf,
+            send_buffer: float = 0,
+            wrap: Wrap | None = None,
+            **options: Any,
         ) -> Client:
             server = Server(handler, **{"on_error": "raise", **options})
             await nursery.start(server.serve, ())
-            return Client(server, window=window, wrap=wrap)
+            return Client(server, window=window, send_buffer=send_buffer, wrap=wrap)
 
         return open_client

@@ -1,61 +1,42 @@
-"""Streams for tests: connections in memory, and streams that misbehave on request.
+"""Streams in memory: both ends of a connection, without a socket, a thread or a clock.
 
-`memory_streams` gives both ends of a connection without a kernel, so that a fake
-clock may jump. `MisbehavingStream` wraps any stream and breaks it in a chosen way.
+They behave as sockets on Linux do, so that a test in memory sees what a server on TCP
+would: ``tests/system/test_memory_streams.py`` compares them.
 """
 
 from __future__ import annotations
 
 import math
 import operator
+import os
 from types import TracebackType
 
 import trio
-from trio.lowlevel import ParkingLot, checkpoint
+from trio.lowlevel import checkpoint
+
+from .pipe import Pipe
 
 
-def memory_streams(window: float = math.inf) -> tuple[MemoryStream, MemoryStream]:
+def memory_streams(
+    window: float = math.inf, *, send_buffer: float = 0, reset_erases: bool = False
+) -> tuple[MemoryStream, MemoryStream]:
     """Return the two ends of a connection in memory.
 
     Args:
-        window: bytes that fit into each direction before a sender waits, as in the
-            buffers of a socket. Infinite unless given: then sending never waits, as
-            on trio's own memory streams.
+        window: bytes that fit into each receiver's window. Infinite unless given: then
+            sending never waits, as on trio's own memory streams.
+        send_buffer: bytes that fit into each sender's buffer when the window is full.
+            A sender waits where both are full. `MemoryStream.untaken` counts the bytes
+            in this buffer, as TCP does on Linux.
+        reset_erases: whether a reset erases what the other end has not received yet, as
+            RFC 9112 §9.6 warns. On Linux only the bytes in the sender's buffer are lost.
     """
     if not window >= 1:
         raise ValueError("a window has room for one byte at least")
-    there, back = _Pipe(window), _Pipe(window)
+    if not send_buffer >= 0:
+        raise ValueError("a buffer has no less than no room")
+    there, back = (Pipe(window, send_buffer, reset_erases=reset_erases) for _ in range(2))
     return MemoryStream(there, back), MemoryStream(back, there)
-
-
-class _Pipe:
-    """One direction: the bytes on their way, and those who wait for a change."""
-
-    def __init__(self, window: float) -> None:
-        self.window = window
-        self.data = bytearray()
-        self.ended = False  # The sender says no more.
-        self.unheard = False  # The receiver has gone.
-        self.reset = False  # The sender has gone without an end.
-        self.changed = ParkingLot()
-
-    @property
-    def has_room(self) -> bool:
-        return len(self.data) < self.window or self.unheard
-
-    def put(self, data: memoryview) -> int:
-        """Take as much of ``data`` as there is room for; return how much."""
-        room = self.window - len(self.data)
-        taken = len(data) if room >= len(data) else int(room)
-        self.data += data[:taken]
-        self.changed.unpark_all()
-        return taken
-
-    def take(self, max_bytes: int | None) -> bytes:
-        taken = bytes(self.data[:max_bytes])
-        del self.data[:max_bytes]
-        self.changed.unpark_all()
-        return taken
 
 
 class _OneAtATime:
@@ -82,7 +63,13 @@ class _OneAtATime:
 class MemoryStream(trio.abc.HalfCloseableStream):
     """One end of a connection in memory."""
 
-    def __init__(self, outgoing: _Pipe, incoming: _Pipe) -> None:
+    allows_threads = False
+    """Whether threads may help to serve this stream.
+
+    They may not: a fake clock jumps while a thread works. Files are read inline instead.
+    """
+
+    def __init__(self, outgoing: Pipe, incoming: Pipe) -> None:
         self._outgoing = outgoing
         self._incoming = incoming
         self._closed = False
@@ -95,7 +82,7 @@ class MemoryStream(trio.abc.HalfCloseableStream):
         return self._incoming.ended or self._outgoing.unheard
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send ``data``, and wait for room where the window is full."""
+        """Send ``data``, and wait for room where there is none."""
         with self._sending:
             await checkpoint()
             self._require_sendable()
@@ -108,16 +95,35 @@ class MemoryStream(trio.abc.HalfCloseableStream):
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send as much of ``data`` as there is room for, and return how much that was."""
         self._require_sendable()
-        return self._outgoing.put(memoryview(data))
+        return self._outgoing.put(data)
+
+    def send_more_nowait(self, data: bytes | memoryview) -> int:
+        """Send as `send_nowait` does, where more follows at once."""
+        return self.send_nowait(data)
+
+    def send_file_nowait(self, fd: int, offset: int, count: int) -> int:
+        """Send as much of a part of a file as there is room for; return how much.
+
+        Raises:
+            EOFError: the file ends at ``offset`` or before.
+            OSError: the file cannot be read.
+        """
+        self._require_sendable()
+        # The system reads before it looks for room: an end is told even where there is none.
+        data = os.pread(fd, max(1, self._outgoing.room_for(count)), offset)
+        if not data:
+            raise EOFError(f"which became shorter: it ends before byte {offset}")
+        return self._outgoing.put(data)
 
     def untaken(self) -> int:
-        """Return how many bytes were sent that the other end has not received."""
-        return len(self._outgoing.data)
+        """Return how many bytes were sent that are not in the other end's window yet."""
+        return 0 if self._closed else self._outgoing.untaken
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait for room, or for the other end to be closed."""
         with self._sending:
-            await checkpoint()
+            if self._closed or self._outgoing.has_room:
+                await checkpoint()
             self._require_open()
             await self._wait_for_room()
 
@@ -126,55 +132,68 @@ class MemoryStream(trio.abc.HalfCloseableStream):
         with self._sending:
             await checkpoint()
             self._require_open()
-            self._outgoing.ended = True
-            self._outgoing.changed.unpark_all()
+            self._outgoing.end()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Return what has arrived, b"" at the end."""
+        """Return what has arrived, b"" at the end.
+
+        Raises:
+            trio.BrokenResourceError: the other end has reset the connection.
+        """
         if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         await self.wait_receive_might_not_block()
-        return self._take(max_bytes)
+        return self._incoming.take(max_bytes)
 
     async def wait_receive_might_not_block(self) -> None:
         """Wait until something has arrived, or the end."""
         with self._receiving:
-            await checkpoint()
+            if self._closed or self._incoming.has_something:
+                await checkpoint()
             self._require_open()
-            while not (self._incoming.data or self._incoming.ended):
-                await self._incoming.changed.park()
+            while not self._incoming.has_something:
+                await self._incoming.change()
                 self._require_open()
 
     def receive_nowait(self, max_bytes: int) -> bytes | None:
-        """Return what has arrived, b"" at the end, None where nothing has."""
-        self._require_open()
-        return self._take(max_bytes) if self._incoming.data or self._incoming.ended else None
+        """Return what has arrived, b"" at the end, None where nothing has.
 
-    def _take(self, max_bytes: int | None) -> bytes:
-        if self._incoming.reset and not self._incoming.data:
-            raise trio.BrokenResourceError("the other end was reset")
-        return self._incoming.take(max_bytes)
+        Raises:
+            trio.BrokenResourceError: the other end has reset the connection.
+        """
+        self._require_open()
+        return self._incoming.take(max_bytes) if self._incoming.has_something else None
 
     def close(self) -> None:
-        """Close both sides now; tasks that wait on either are told."""
-        self._closed = True
-        self._outgoing.ended = self._incoming.unheard = True
-        for pipe in (self._outgoing, self._incoming):
-            pipe.changed.unpark_all()
+        """Close both sides now; tasks that wait on either are told.
+
+        The other end sees a reset if bytes were left unread here, and else the end, after
+        all that was sent.
+        """
+        self._close(reset=bool(self._incoming.data))
 
     def abort(self) -> None:
-        """Close as a reset does: the other end raises, once it has read what is there."""
-        self._outgoing.reset = True
-        self.close()
+        """Close both sides now; the other end sees a reset."""
+        self._close(reset=True)
+
+    def _close(self, *, reset: bool) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._incoming.leave()
+        if reset:
+            self._outgoing.reset()
+        else:
+            self._outgoing.end()
 
     async def aclose(self) -> None:
-        """Close both sides."""
+        """Close both sides, as `close` does."""
         self.close()
         await checkpoint()
 
     async def _wait_for_room(self) -> None:
         while not self._outgoing.has_room:
-            await self._outgoing.changed.park()
+            await self._outgoing.change()
             self._require_open()
 
     def _require_open(self) -> None:
@@ -187,61 +206,3 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             raise trio.ClosedResourceError("this side was ended")
         if self._outgoing.unheard:
             raise trio.BrokenResourceError("the other end was closed")
-
-
-class MisbehavingStream(trio.abc.Stream):
-    """A stream that passes everything on to another, up to a point.
-
-    Args:
-        stream: the other stream, which is closed with this one.
-        receive_at_most: how many bytes one call may return; 1 is one byte at a time.
-        stall_after: after so many bytes were sent, sending waits for ever.
-        break_after: after so many bytes were sent, both directions raise
-            `trio.BrokenResourceError`.
-    """
-
-    def __init__(
-        self,
-        stream: trio.abc.Stream,
-        *,
-        receive_at_most: int | None = None,
-        stall_after: float = math.inf,
-        break_after: float = math.inf,
-    ) -> None:
-        self._stream = stream
-        self._receive_at_most = receive_at_most
-        self._stall_after = stall_after
-        self._break_after = break_after
-        self._sent = 0
-        self._closing = trio.Event()
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send ``data`` as far as this stream behaves."""
-        self._require_whole()
-        limit = min(self._stall_after, self._break_after) - self._sent
-        part = memoryview(data)[: None if limit == math.inf else int(limit)]
-        self._sent += len(part)
-        await self._stream.send_all(part)
-        if len(part) < len(data):
-            self._require_whole()
-            await self._closing.wait()
-            raise trio.ClosedResourceError("this stream was closed")
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait as the other stream does."""
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Return what has arrived, as far as this stream behaves."""
-        self._require_whole()
-        limits = [limit for limit in (max_bytes, self._receive_at_most) if limit is not None]
-        return bytes(await self._stream.receive_some(min(limits, default=None)))
-
-    async def aclose(self) -> None:
-        """Close the other stream, and let go who waits here."""
-        self._closing.set()
-        await self._stream.aclose()
-
-    def _require_whole(self) -> None:
-        if self._sent >= self._break_after:
-            raise trio.BrokenResourceError("this stream breaks here")
