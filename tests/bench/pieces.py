@@ -16,18 +16,18 @@ from statistics import median
 import trio
 
 from trio_httpd import Connection, Limits, Options, Timeouts
+from trio_httpd._exchange.context import Service
+from trio_httpd._http1.heads import read_by_law, read_ordinary
+from trio_httpd._http1.parser import Http1Codec
+from trio_httpd._http1.strictness import check_head
+from trio_httpd._http1.writer import Framing, format_head
+from trio_httpd._message.lane import SpentLane
+from trio_httpd._message.reply import Reply
+from trio_httpd._message.request import RequestHead
+from trio_httpd._message.response import Fields, ResponseHead, Standing
+from trio_httpd._net.deadlines import DeadlineQueue, DeadlineWatcher
+from trio_httpd._net.sending import Unsent
 from trio_httpd._server.options import service_of
-from trio_httpd._wire.deadlines import DeadlineQueue, DeadlineWatcher
-from trio_httpd._wire.gate import check_head
-from trio_httpd._wire.http1_codec import Http1Codec
-from trio_httpd._wire.http1_heads import read_by_law, read_ordinary
-from trio_httpd._wire.http1_writer import Framing, format_head
-from trio_httpd._wire.pushing import Unsent
-from trio_httpd.lane import SpentLane
-from trio_httpd.reply import Reply
-from trio_httpd.request import RequestHead
-from trio_httpd.response import Fields, ResponseHead, Standing
-from trio_httpd.service import Service
 
 from .conveyor import BROWSER, TINY, serve_requests
 from .servers import CONTENT, hello

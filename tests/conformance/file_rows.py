@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
 
-from trio_httpd.errors import HeaderItems, pairs_of
+from trio_httpd._message.errors import HeaderItems, pairs_of
 
 CHANGED = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -18,7 +18,7 @@ from tests.conformance.file_rows import (
     write_files,
 )
 from trio_httpd import Docroot
-from trio_httpd.errors import HeaderItems
+from trio_httpd._message.errors import HeaderItems
 from trio_httpd.testing import Client, connect
 
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.bench.conveyor import BROWSER, TINY
 from tests.laws.messages import Message, chunked, messages, splits
 from trio_httpd import Limits, PeerError
+from trio_httpd._http1.framing import ChunkedReader
+from trio_httpd._http1.heads import read_ordinary, read_strictly
+from trio_httpd._http1.parser import Http1Codec
+from trio_httpd._http1.strictness import check_head
+from trio_httpd._message.request import RequestHead
 from trio_httpd._syntax.fields import split_fields
-from trio_httpd._wire.framing import ChunkedReader
-from trio_httpd._wire.gate import check_head
-from trio_httpd._wire.http1_codec import Http1Codec
-from trio_httpd._wire.http1_heads import read_ordinary, read_strictly
-from trio_httpd.request import RequestHead
 
 Exchange = tuple[RequestHead, bytes]
 

@@ -12,7 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from trio_httpd import Connection, Server
-from trio_httpd.sockets import SocketStream
+from trio_httpd._net.sockets import SocketStream
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 HEADS = len(POST % 8)

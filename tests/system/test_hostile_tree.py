@@ -46,7 +46,7 @@ LONG = "n" * 250
 # The command, after what it needs is imported: nobody may not even be able to read that.
 SERVER = f"""
 import encodings.idna, os, sys
-from trio_httpd.cli import main
+from trio_httpd._cli.main import main
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid({NOBODY})

@@ -13,9 +13,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from tests.turns import counted_turns
+from tests.net.turns import counted_turns
 from trio_httpd import Connection, serve
-from trio_httpd.listeners import SocketListener, open_listeners
+from trio_httpd._net.listeners import SocketListener, open_listeners
 
 
 async def listening() -> tuple[SocketListener, tuple[str, int]]:

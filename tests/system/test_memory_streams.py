@@ -13,8 +13,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.system.test_sockets import tcp_pair, unix_pair
-from trio_httpd.readiness import Readiness
-from trio_httpd.sockets import SocketStream
+from trio_httpd._net.epoll import Readiness
+from trio_httpd._net.sockets import SocketStream
 from trio_httpd.testing import MemoryStream, memory_streams
 
 Ends = tuple[SocketStream, SocketStream] | tuple[MemoryStream, MemoryStream]

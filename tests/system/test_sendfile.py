@@ -13,10 +13,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.published import descriptors, until_the_clock_ticks
+from tests.static.published import descriptors, until_the_clock_ticks
 from tests.system.test_tcp import connected, hear_rest, serving, until_empty
 from trio_httpd import Connection, Docroot, Server, Timeouts
-from trio_httpd.server import serve_listeners
+from trio_httpd._server.server import serve_listeners
 
 SIZE = 20_000_000
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(SIZE // 4))

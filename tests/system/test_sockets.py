@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import check_half_closeable_stream, wait_all_tasks_blocked
 
-from trio_httpd.sockets import SocketStream
+from trio_httpd._net.sockets import SocketStream
 
 Pair = tuple[SocketStream, SocketStream]
 Maker = Callable[[], Awaitable[Pair]]

@@ -30,7 +30,7 @@ from trio_httpd import (
     serve,
     serve_listeners,
 )
-from trio_httpd.sockets import SocketStream
+from trio_httpd._net.sockets import SocketStream
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from .._files.held import HeldFiles
-from ..config import Limits, Timeouts
-from ..docroot import Docroot, DocrootLike, docroot_of
-from ..errors import HeaderItems
-from ..response import StandingFields
-from ..service import OnError, Service, require_on_error
+from .._exchange.context import OnError, Service, require_on_error
+from .._message.errors import HeaderItems
+from .._message.limits import Limits, Timeouts
+from .._message.response import StandingFields
+from .._static.docroot import Docroot, DocrootLike, docroot_of
+from .._static.files.cache import HeldFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import trio
 
-from .._files.held import SECONDS, HeldFiles
-from .._wire.deadlines import DeadlineWatcher, Spawn
-from .._wire.outbox import Outbox
-from .._wire.transport import Transport
-from ..config import Timeouts
-from ..descriptors import most_held
-from ..readiness import Readiness, Watchable
+from .._message.limits import Timeouts
+from .._net.coalescing import Outbox
+from .._net.deadlines import DeadlineWatcher, Spawn
+from .._net.epoll import Readiness, Watchable
+from .._net.transport import Transport
+from .._static.files.cache import SECONDS, HeldFiles
+from .descriptors import most_held
 
 
 class Runtime:

@@ -17,9 +17,9 @@ from typing import Unpack
 
 import trio
 
+from .._exchange.connection import Handler
 from .._server.options import OptionArguments
-from ..connection import Handler
-from ..server import Server
+from .._server.server import Server
 from .client import Client, ClientResponse, Wrap
 from .misbehaving import MisbehavingNowaitStream, MisbehavingStream
 from .raw import Raw

@@ -16,9 +16,9 @@ from typing import Any
 import h11
 import trio
 
-from ..errors import HeaderItems, pairs_of
-from ..headers import Headers
-from ..server import Server
+from .._message.errors import HeaderItems, pairs_of
+from .._message.headers import Headers
+from .._server.server import Server
 from .raw import Raw
 from .streams import MemoryStream, memory_streams
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import trio
 
-from ..sockets import SocketStream
+from .._net.sockets import SocketStream
 from .streams import MemoryStream
 
 

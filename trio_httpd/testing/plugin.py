@@ -12,8 +12,8 @@ from typing import Any
 
 import trio
 
-from ..connection import Handler
-from ..server import Server
+from .._exchange.connection import Handler
+from .._server.server import Server
 from .client import Client, Wrap
 
 OpenClient = Callable[..., Awaitable[Client]]

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+
+from trio_httpd import Limits, PeerError
+from trio_httpd._http1.heads import read_by_law
+from trio_httpd._http1.parser import Http1Codec
+from trio_httpd._message.request import RequestHead
+
+
+def fed(*pieces: bytes) -> Http1Codec:
+    codec = Http1Codec(Limits())
+    for piece in pieces:
+        codec.feed(piece)
+    return codec
+
+
+def head_of(fields: bytes, version: bytes = b"1.1") -> RequestHead:
+    head = fed(b"GET / HTTP/" + version + b"\r\nHost: a\r\n" + fields + b"\r\n").next_head()
+    assert head is not None
+    return head
+
+
+@pytest.mark.parametrize(
+    ("fields", "version", "keeps", "asks"),
+    [
+        (b"", b"1.1", True, False),
+        (b"", b"1.0", False, False),
+        (b"Connection: close\r\n", b"1.1", False, False),
+        (b"Connection: Keep-Alive\r\n", b"1.0", True, True),
+        (b"Connection: keep-alive\r\n", b"1.1", True, True),
+        (b"Connection: a\r\nConnection: keep-alive, close\r\n", b"1.1", False, True),
+        (b"", b"1.2", True, False),
+    ],
+)
+def test_a_head_says_whether_the_transport_may_be_kept(
+    fields: bytes, version: bytes, keeps: bool, asks: bool
+) -> None:
+    head = head_of(fields, version)
+    assert (head.keep_alive, head.asks_keep_alive) == (keeps, asks)
+
+
+def test_a_higher_minor_version_is_the_highest_known() -> None:
+    assert head_of(b"", b"1.9").http_version == "1.1"
+
+
+def test_expectations_are_for_http_1_1() -> None:
+    assert head_of(b"Expect: 100-Continue\r\n").expectations == (b"100-continue",)
+    assert head_of(b"Expect: 100-continue\r\n", b"1.0").expectations == ()
+
+
+def test_empty_lines_before_a_request_are_skipped() -> None:
+    codec = fed(b"\r\n\r\n\r")
+    assert codec.next_head() is None
+    codec.feed(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert codec.next_head() is not None
+    assert not codec.unread
+
+
+def test_a_lone_carriage_return_begins_nothing_else() -> None:
+    codec = fed(b"\rG")
+    with pytest.raises(PeerError, match="400"):
+        codec.next_head()
+
+
+def test_an_end_within_a_head_is_told() -> None:
+    codec = fed(b"GET /", b"")
+    with pytest.raises(PeerError, match="ended within its head"):
+        codec.next_head()
+
+
+def test_an_end_before_a_head_is_none() -> None:
+    codec = fed(b"")
+    assert codec.next_head() is None
+    assert codec.fed_all
+
+
+def test_content_is_followed_by_the_next_head() -> None:
+    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
+    assert codec.next_head() is not None
+    assert codec.content_left == 3
+    assert (codec.next_content(), codec.next_content()) == (b"ab", None)
+    codec.feed(b"cPUT /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert (codec.next_content(), codec.next_content()) == (b"c", b"")
+    assert codec.content.ended
+    head = codec.next_head()
+    assert head is not None
+    assert head.target == "/b"
+    assert (codec.content_left, codec.content.ended) == (1, False)
+
+
+def test_an_end_within_content_is_told() -> None:
+    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", b"")
+    codec.next_head()
+    assert codec.next_content() == b"ab"
+    with pytest.raises(PeerError, match="ended within its content"):
+        codec.next_content()
+
+
+def test_a_fault_in_content_stays() -> None:
+    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX")
+    codec.next_head()
+    for _ in range(2):
+        with pytest.raises(PeerError, match="400 a chunk is longer"):
+            codec.next_content()
+        codec.feed(b"0\r\n\r\n")
+
+
+def test_nothing_is_kept_of_what_has_been_read() -> None:
+    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n")
+    codec.next_head()
+    codec.next_content()
+    assert codec.next_head() is None
+    assert codec.unread == b""
+
+
+def test_what_nobody_has_read_can_be_taken_once() -> None:
+    codec = fed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest")
+    codec.next_head()
+    assert (codec.take_rest(), codec.take_rest()) == (b"rest", b"")
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ],
+)
+def test_what_h11_refuses_beyond_the_gate_is_refused_in_our_words(raw: bytes, status: int) -> None:
+    with pytest.raises(PeerError, match=f"{status} malformed request head"):
+        read_by_law(raw)
+
+
+def test_a_head_in_single_bytes_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = fed()
+    data = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 50 + b"\r\n"
+    for byte in data[:-1]:
+        codec.feed(bytes([byte]))
+        assert codec.next_head() is None
+    codec.feed(data[-1:])
+    assert codec.next_head() is not None

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from trio_httpd import HTTPError
+from trio_httpd._static.files.os_errors import (
+    EXHAUSTED,
+    STATUS_OF,
+    answered,
+    is_exhaustion,
+    want_answered,
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (errno.ENOENT, 404), (errno.ENOTDIR, 404), (errno.ELOOP, 404), (errno.ENXIO, 404),
+        (errno.ENAMETOOLONG, 404), (errno.EILSEQ, 404), (errno.EACCES, 403), (errno.EPERM, 403),
+        (errno.EAGAIN, 503), (errno.EMFILE, 503), (errno.ENFILE, 503), (errno.ENOMEM, 503),
+    ],
+)  # fmt: skip
+def test_what_the_system_says_of_a_file_is_an_answer(number: int, status: int) -> None:
+    problem = OSError(number, os.strerror(number))
+    with pytest.raises(HTTPError, match=str(status)) as caught, answered(STATUS_OF):
+        raise problem
+    assert caught.value.__cause__ is problem
+    assert caught.value.detail is None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EBADF])
+def test_a_failure_of_ours_stays_one(number: int) -> None:
+    problem = OSError(number, os.strerror(number))
+    with pytest.raises(OSError, match=os.strerror(number)) as caught, answered(STATUS_OF):
+        raise problem
+    assert caught.value is problem
+
+
+def test_of_files_of_ours_only_a_want_is_an_answer() -> None:
+    with pytest.raises(FileNotFoundError), want_answered():
+        raise FileNotFoundError(errno.ENOENT, "no such file")
+    for number in EXHAUSTED:
+        with pytest.raises(HTTPError, match="503"), want_answered():
+            raise OSError(number, "want")
+
+
+def test_a_want_is_told_from_everything_else() -> None:
+    assert all(is_exhaustion(OSError(number, "want")) for number in EXHAUSTED)
+    assert not any(map(is_exhaustion, (OSError(errno.EAGAIN, "again"), HTTPError(503), None)))

@@ -1,0 +1,1 @@
+"""One exchange: the connection object, and what becomes of its handler."""

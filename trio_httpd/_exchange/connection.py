@@ -1,0 +1,400 @@
+"""The connection object: one exchange, as a handler sees it.
+
+What HTTP *means* is decided on this floor and the one below, never in a lane: here the whole
+responses; in `reply` HEAD, 204, 304, length and Date; in `content` the limit, 100 and 417.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Unpack
+
+import trio
+
+from .._message.content import RequestContent
+from .._message.errors import HeaderItems
+from .._message.lane import SPENT, Lane
+from .._message.reply import JSON, Reply
+from .._message.request import Request, RequestHead
+from .._message.response import Response, redirection, require_status
+from .._net.addresses import Address
+from .._static.docroot import Docroot, DocrootLike, docroot_of
+from .._static.file_server import serve_file
+from .._static.send_file import ChosenFile, send_file
+from .._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
+from .context import Service
+from .upgrade import agree_on_upgrade
+
+
+class Connection:
+    """What a handler gets: a request, and the means to answer it.
+
+    Methods that need not wait do not execute a checkpoint each time, but at least
+    once in sixteen calls.
+    """
+
+    __slots__ = ("_content", "_lane", "_reply", "_request", "_service", "head")
+
+    def __init__(self, head: RequestHead, lane: Lane, service: Service) -> None:
+        self.head = head
+        self._lane = lane
+        self._service = service
+        self._request: Request | None = None
+        self._content: RequestContent | None = None
+        is_head = head.method == "HEAD"
+        self._reply = Reply(lane, service.standing, service.limits.send_chunk, is_head)
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.request!r}>"
+
+    @property
+    def request(self) -> Request:
+        """What the peer asks."""
+        if self._request is None:
+            self._request = Request(self.head)
+        return self._request
+
+    # The transport.
+
+    @property
+    def remote_addr(self) -> Address | None:
+        """The peer's address, None where it is unknown."""
+        return self._lane.remote_addr
+
+    @property
+    def local_addr(self) -> Address | None:
+        """The address that the peer reached, None where it is unknown."""
+        return self._lane.local_addr
+
+    @property
+    def tls(self) -> None:
+        """None: it is not encrypted, as far as is known here."""
+
+    def close_after_finish(self) -> None:
+        """Let the transport close after this response, which says so if it still can."""
+        self._lane.close_after()
+
+    def abort(self) -> None:
+        """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
+        self._reply.aborted = not self._reply.finished
+        self._lane.abort()
+
+    # The request's content.
+
+    @property
+    def body(self) -> RequestContent:
+        """The content as a stream; ``async for chunk in conn.body``."""
+        if self._content is None:
+            self._content = RequestContent(self.head, self._lane, self._service.limits.body)
+        return self._content
+
+    @property
+    def body_limit(self) -> float:
+        """The most content in bytes; more is 413. Set it before the first read."""
+        return self.body.limit
+
+    @body_limit.setter
+    def body_limit(self, limit: float) -> None:
+        self.body.limit = limit
+
+    async def read_body(self, count: int | None = None) -> bytes:
+        """Return exactly ``count`` bytes of content or what is left, b"" at the end.
+
+        Raises:
+            PeerError: 413 over `body_limit`, 408 where the peer is too slow, 400
+                where it breaks the framing or ends early.
+            PeerGone: the peer has left.
+            trio.BusyResourceError: another task is reading.
+
+        Cancelled: nothing is lost, the next read returns it; the time that was waited
+        counts towards `Timeouts.body`.
+        """
+        return await self.body.read(count)
+
+    async def discard_body(self) -> None:
+        """Read and drop the rest of the content, within `body_limit`."""
+        await self.body.discard()
+
+    # The response, step by step.
+
+    def set_status(self, code: int, reason: str | None = None) -> None:
+        """Choose the status, 200 to 599, and a phrase other than the standard one.
+
+        Raises:
+            RuntimeError: the head is fixed.
+            ValueError: no such status, or a phrase with control characters.
+        """
+        self._reply.set_status(code, reason)
+
+    def add_header(self, name: str, value: str) -> None:
+        """Append a field.
+
+        A field named like a standing one (Date, Server, `static_headers`) stands in
+        for it. ``Content-Length`` declares a length, which is then enforced. Of
+        ``Connection``, ``close`` closes, persistence is the server's, other options
+        are passed on.
+
+        Raises:
+            RuntimeError: the head is fixed.
+            ValueError: CR, LF, NUL or other control characters, a bad name, a second
+                or malformed Content-Length, Transfer-Encoding, Keep-Alive.
+        """
+        self._reply.add_header(name, value)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Replace all fields of that name by one. Raises as `add_header`."""
+        self._reply.set_header(name, value)
+
+    def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieArguments]) -> None:
+        """Add a ``Set-Cookie`` field (RFC 6265 §4.1).
+
+        Args:
+            name: a token.
+            value: ASCII without white space, quotes, commas, semicolons, backslashes.
+            attributes: ``max_age`` and ``expires`` (seconds), ``domain``, ``path``
+                ("/" unless given), ``secure``, ``httponly``, ``samesite`` ("Lax"
+                unless given), ``partitioned``.
+
+        Raises:
+            RuntimeError: the head is fixed.
+            ValueError: a name, value or attribute that clients would misread.
+            TypeError: an unknown attribute.
+        """
+        text = format_cookie(name, value, CookieAttributes(**attributes))
+        self._reply.add_header("Set-Cookie", text)
+
+    def delete_cookie(self, name: str, **attributes: Unpack[CookieArguments]) -> None:
+        """Let the peer forget a cookie set with the same ``domain`` and ``path``.
+
+        Raises as `set_cookie`.
+        """
+        attributes["max_age"] = 0
+        attributes["expires"] = 0
+        self.set_cookie(name, "", **attributes)
+
+    async def send(self, data: bytes | bytearray | memoryview | str) -> None:
+        """Send content; text goes as UTF-8. The first call fixes the head.
+
+        Up to `Limits.send_chunk` bytes are held until `flush`, `finish` or overflow,
+        so that a small response leaves in one write with its length. Responses that
+        have no content (to HEAD; 204, 205, 304) take it and drop it.
+
+        Raises:
+            RuntimeError: the response is finished, or this is more than it declared.
+            PeerGone: the peer has left or takes too little.
+            trio.BusyResourceError: another task is sending.
+
+        Cancelled: before a byte has left, ``data`` is held; after, nothing more can
+        be sent.
+        """
+        if (rest := self._reply.send_nowait(data)) is not None:
+            await rest
+
+    async def flush(self) -> None:
+        """Send what is held now, the head too. Raises and when cancelled: as `send`."""
+        await self._reply.flush()
+
+    async def finish(self) -> None:
+        """Send what is held and end the response; once that is done, do nothing.
+
+        Raises:
+            RuntimeError: less content than the declared length.
+            PeerGone: the peer has left or takes too little.
+            trio.BusyResourceError: another task is sending.
+
+        Cancelled: before a byte has left, nothing has happened; after, nothing more
+        can be sent.
+        """
+        await self._reply.finish()
+
+    # Whole responses.
+
+    async def respond(self, response: Response) -> None:
+        """Send a whole response; its fields replace those already set, by name.
+
+        Raises:
+            RuntimeError: something was sent before.
+        """
+        self._reply.set_status(response.status, None)
+        self._reply.replace_headers(response.pairs())
+        await self._reply.send_whole(response.content)
+
+    async def send_json(self, obj: object) -> None:
+        """Send ``obj`` as JSON with the status and fields set so far, and finish.
+
+        Raises:
+            TypeError, ValueError: ``obj`` cannot be written as JSON.
+            RuntimeError: something was sent before.
+        """
+        self._reply.require_open()
+        text = json.dumps(obj, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        self._reply.default_type(JSON)
+        await self._reply.send_whole(text)
+
+    async def send_error(
+        self, status: int, reason: str | None = None, content: bytes | str | None = None
+    ) -> None:
+        """Send an error as the whole response, instead of all that was set or held.
+
+        Args:
+            status: 200 to 599.
+            reason: a phrase other than the standard one.
+            content: what is sent instead of the phrase as a line of plain text.
+
+        Raises:
+            RuntimeError: the head is out.
+        """
+        if self._reply.out:
+            raise RuntimeError("the head of this response is out")
+        require_status(status)
+        self._reply.reset()
+        self._reply.set_status(status, reason)
+        answer = Response.text(status, reason).content if content is None else content
+        await self._reply.send_whole(answer)
+
+    async def redirect(self, location: str, status: int = 302) -> None:
+        """Send the peer to ``location``, with the fields set so far (RFC 9110 §15.4).
+
+        Args:
+            location: a URI reference; characters that a URI lacks are encoded.
+            status: 301, 302, 303, 307 or 308.
+
+        Raises:
+            ValueError: another status, or control characters in ``location``.
+            RuntimeError: something was sent before.
+        """
+        await self.respond(redirection(location, status))
+
+    # Files.
+
+    async def send_file(
+        self,
+        file: ChosenFile,
+        *,
+        offset: int = 0,
+        count: int | None = None,
+        filename: str | None = None,
+    ) -> None:
+        """Send a file of the handler's choice, or a part of it.
+
+        To GET and HEAD, with status 200 and no length set, conditions and ranges are
+        answered, so that a broken download goes on: by the ``ETag`` or ``Last-Modified``
+        that the handler has set, else the file's own. Type and disposition follow from the
+        name, unless set. Otherwise these are bytes, of a declared length if that is open.
+
+        Args:
+            file: a path; or a seekable file object open for bytes, which stays open.
+            offset: the first byte; beyond the end there is nothing to send.
+            count: the most bytes that are sent, None for the rest of the file.
+            filename: what a browser saves it as (RFC 6266), None to let it show it.
+
+        Raises:
+            OSError: the file cannot be opened or read, or is no regular file.
+            HTTPError: 412, 416; 503 for want of descriptors, or where the file changed
+                meanwhile: a response that is out is cut off then.
+            ValueError, TypeError: a negative number; a file that is open for text.
+
+        Else raises, and when cancelled: as `send`.
+        """
+        held, part = self._service.held, (offset, count)
+        await send_file(self._reply, self.request, held, file, part=part, filename=filename)
+
+    async def serve_file(
+        self, path: str | None = None, *, docroot: DocrootLike | None = None
+    ) -> None:
+        """Answer with a file of a folder, and finish; see `Docroot`.
+
+        Fields set before are kept, but for ``Content-Length``, ``ETag``, ``Last-Modified``.
+        So is a status; conditions apply only to a successful one, ranges only to 200.
+
+        Args:
+            path: percent-encoded as in a URL, with or without the slash in front; None
+                takes `Request.raw_path`. It is what remains of that below a mount.
+            docroot: the folder, None for the one among the server's options.
+
+        Raises:
+            HTTPError: 401, 403, 404, 405, 406, 412, 416; 503 as `send_file`.
+            RuntimeError: something was sent before, or there is no docroot.
+            OSError: the docroot itself cannot be opened, or a disk fails.
+
+        Else raises, and when cancelled: as `finish`.
+        """
+        if not isinstance(docroot, Docroot):
+            docroot = docroot_of(docroot or self._service.docroot)
+        rest = serve_file(self._reply, self.request, self._service.held, docroot, path)
+        if rest is not None:
+            await rest
+
+    # Another protocol.
+
+    async def upgrade(self, headers: HeaderItems = ()) -> trio.abc.Stream:
+        """Switch protocols: send 101, return the bare transport (RFC 9110 §7.8).
+
+        What is left of the request's content is dropped first; bytes that came early
+        are the first that the stream gives. The server's deadlines end here. When the
+        handler returns, our side is ended, and the transport closes after
+        `Timeouts.linger`; at once if the handler closed the stream.
+
+        Args:
+            headers: fields of the 101. ``Upgrade`` names the protocol; without it,
+                the first that the peer offers is taken. ``Connection`` is the server's.
+
+        Raises:
+            HTTPError: 426 where the peer does not offer the protocol, 400 where it
+                offers none and none is named.
+            RuntimeError: something was sent before.
+            ValueError: a field that could forge, or says how a message is framed.
+        """
+        reply = self._reply
+        reply.require_open()
+        switch, fields = agree_on_upgrade(self.request, headers)
+        await self.discard_body()
+        # Who is cancelled before a byte has left can still be answered for.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        reply.fixed = reply.out = reply.finished = True
+        answer = [*switch, *reply.standing_pairs(), *reply.fields, *fields]
+        return await self._lane.take_over(101, answer)
+
+    # For those who run it.
+
+    def conclude(self, content: bytes | str | None) -> Awaitable[None] | None:
+        """End with what a handler returned, or `finish`; what is returned is to be awaited."""
+        if content is None:
+            return self._reply.finish_nowait()
+        return self._reply.send_whole_nowait(content)
+
+    @property
+    def status(self) -> int:
+        """The status set so far."""
+        return self._reply.status
+
+    @property
+    def outcome(self) -> tuple[int | None, int]:
+        """The status that went out, None if none did, and bytes of content."""
+        return self._reply.status if self._reply.out else None, self._reply.content_out
+
+    async def settle(self, answer: Response | None) -> None:
+        """End an exchange that failed: with ``answer``, if its head is not out yet.
+
+        A response that is under way is cut off so that it never looks whole; one that
+        has gone out whole stays so. None means that there is nobody to answer.
+        """
+        if answer is None:
+            self._lane.close_after()
+        elif self._reply.finished:
+            pass
+        elif self._reply.out:
+            self._lane.cut()
+        else:
+            self._reply.reset()
+            await self.respond(answer)
+
+    def retire(self) -> None:
+        """Let go of the lane: the exchange is over, whoever still holds this."""
+        self._lane = self._reply.lane = SPENT
+        if self._content is not None:
+            self._content.retire()
+
+
+Handler = Callable[[Connection], Awaitable[object]]

@@ -1,0 +1,1 @@
+"""HTTP/1: what one version puts on the wire."""

@@ -1,0 +1,1 @@
+"""Messages as HTTP means them, whatever version carried them."""

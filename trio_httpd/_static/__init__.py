@@ -1,0 +1,1 @@
+"""Static files: from a path below a docroot to a response."""

@@ -1,0 +1,270 @@
+"""Publishing: a request becomes a file of a docroot, or whatever the docroot says instead.
+
+    cross-origin --> who are you? --> GET, HEAD --> which file? --> file reply
+                     401              405             | 404, 403
+                                                      +--> the slash that lacks: 301
+                                                      +--> a listing
+                                                      +--> the page of an application
+
+Each error goes to the docroot's own page for it, or out as an `HTTPError`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Awaitable
+from dataclasses import replace
+from functools import lru_cache
+from urllib.parse import unquote
+
+from .._message.errors import HTTPError
+from .._message.reply import Reply
+from .._message.request import Request
+from .._message.response import Standing
+from .docroot import Docroot
+from .file_response import send_at_once, send_representation
+from .files.cache import HeldFiles, is_fresh
+from .files.lookup import FoundFile, OpenFolder, open_path
+from .files.open_file import OpenFile
+from .files.os_errors import want_answered
+from .files.page_cache import Page, PageKey
+from .files.representation import Representation
+from .files.variants import PublishedFile
+from .listing.entries import parse_order, read_entries
+from .listing.response import make_page, send_listing, variant_of
+from .rules.url_paths import FilePath, parse_path
+
+logger = logging.getLogger("trio_httpd.connection")
+
+_READING = ("GET", "HEAD")
+
+
+def serve_file(
+    reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str | None
+) -> Awaitable[None] | None:
+    """See `Connection.serve_file`; what is returned is still to be awaited, at once.
+
+    A file that is held leaves at once where that can be.
+    """
+    reply.require_open()
+    reply.declared = None  # It is the file's length that counts.
+    path = request.raw_path if path is None else path
+    published = None if docroot.rules.looks_at_requests else held.find(docroot, path)
+    if published is None or request.method not in _READING:
+        return _answer(reply, request, docroot, _serve(reply, request, held, docroot, path))
+    if (chosen := _chosen(request, published)) is not None:
+        rest = send_at_once(reply, request, chosen)
+        if rest is not None or reply.finished:
+            return rest
+    return _answer(reply, request, docroot, _send_file(reply, request, published.hold()))
+
+
+async def _answer(
+    reply: Reply, request: Request, docroot: Docroot, serving: Awaitable[None]
+) -> None:
+    """Serve, and let the docroot say what becomes of an error."""
+    try:
+        await serving
+    except HTTPError as problem:
+        if reply.out:
+            raise
+        await _answer_problem(reply, request, docroot, problem)
+
+
+async def _serve(
+    reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str
+) -> None:
+    if docroot.cors and _is_preflight(request):
+        await _answer_preflight(reply, request, docroot)
+        return
+    _admit(reply, request, docroot)
+    published = held.find(docroot, path)
+    if published is not None:
+        await _send_file(reply, request, published.hold())
+        return
+    found = _look_up(request, held, docroot, path)
+    if not isinstance(found, FoundFile):
+        reply.adopt(Standing(docroot.rules.fields))
+        if found is None:
+            await _add_slash(reply, request)
+        else:
+            await _send_listing(reply, request, held, found, path)
+        return
+    published = PublishedFile(docroot, found)
+    if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
+        held.keep(docroot, path, published)
+    await _send_file(reply, request, published)
+
+
+async def _send_file(reply: Reply, request: Request, published: PublishedFile) -> None:
+    """Send a file in the best of its forms, and close it."""
+    with published:
+        chosen = _chosen(request, published)
+        if chosen is None:
+            raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
+        assert isinstance(chosen.source, OpenFile)
+        file = chosen.source.hold()
+    with file:  # The other forms' descriptors are not kept for a peer that is slow.
+        await send_representation(reply, request, chosen)
+
+
+async def _answer_problem(
+    reply: Reply, request: Request, docroot: Docroot, problem: HTTPError
+) -> None:
+    """Send the page that the docroot has for a problem, or let it out with its fields."""
+    rules = docroot.rules
+    page = rules.error_pages.get(problem.status)
+    if page is not None and await _send_error_page(reply, request, docroot, page, problem):
+        return
+    fields = [*problem.headers, *rules.pairs, *_cors_fields(request, docroot)]
+    raise HTTPError(problem.status, problem.detail, fields) from problem
+
+
+def _cors_fields(request: Request, docroot: Docroot) -> list[tuple[str, str]]:
+    return docroot.rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
+
+
+def _is_preflight(request: Request) -> bool:
+    """Whether a browser asks what a script may ask (Fetch standard, "CORS-preflight request")."""
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+async def _answer_preflight(reply: Reply, request: Request, docroot: Docroot) -> None:
+    rules = docroot.rules
+    reply.set_status(204, None)
+    reply.adopt(Standing(rules.fields))
+    for name, value in rules.preflight_fields(request.headers.single("origin")):
+        reply.add_header(name, value)
+    await reply.send_whole(b"")
+
+
+def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
+    """Add the fields of CORS; refuse who may not come in, or who wants to do more than read.
+
+    Raises:
+        HTTPError: 401, 405.
+    """
+    rules = docroot.rules
+    if rules.looks_at_requests:
+        for name, value in _cors_fields(request, docroot):
+            reply.add_header(name, value)
+        if not rules.admits(request.headers.single("authorization")):
+            raise HTTPError(401, headers=[("WWW-Authenticate", rules.challenge)])
+    if request.method not in _READING:
+        allowed = (*_READING, "OPTIONS") if docroot.cors else _READING
+        raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
+
+
+def _chosen(request: Request, published: PublishedFile) -> Representation | None:
+    """Return the form of a file that the peer likes best, None if none is acceptable."""
+    if not published.is_negotiated:
+        return published.plain
+    return published.choose(request.headers.combined("accept-encoding"))
+
+
+# Which file.
+
+
+def _look_up(
+    request: Request, held: HeldFiles, docroot: Docroot, path: str
+) -> FoundFile | OpenFolder | None:
+    """Open what ``path`` leads to; None: the peer's URL lacks a slash."""
+    named = parse_path(path)
+    if named is None:
+        raise HTTPError(404)
+    try:
+        found = _find(held, docroot, named)
+        if found is None and request.raw_path.endswith("/"):
+            # The caller has taken a slash off, or knows better: what counts for relative
+            # links is the slash that the peer has.
+            found = _find(held, docroot, named.as_folder())
+    except HTTPError as problem:
+        rules, names = docroot.rules, named.names
+        if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
+            return _find(held, docroot, FilePath((), True))
+        raise
+    return found
+
+
+def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
+    return held.making_room(lambda: open_path(docroot, path))
+
+
+async def _send_listing(
+    reply: Reply, request: Request, held: HeldFiles, folder: OpenFolder, path: str
+) -> None:
+    mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
+    page = await _page_of(request, held, folder, mount or "/")
+    await send_listing(reply, request, page)
+
+
+async def _page_of(request: Request, held: HeldFiles, folder: OpenFolder, root: str) -> Page | None:
+    """Return the listing of a folder, None for a HEAD; the folder is closed before it is sent."""
+
+    async def make() -> Page:
+        contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
+        return await make_page(request, contents, names=folder.names, root=root)
+
+    with folder, want_answered():
+        fd = folder.open_to_list()
+        try:
+            if request.method == "HEAD":
+                return None
+            variant = (root, variant_of(request))
+            key = PageKey((folder.docroot, folder.names), variant, _state_of(fd))
+            return await held.pages.find_or_make(key, make)
+        finally:
+            os.close(fd)
+
+
+def _state_of(fd: int) -> tuple[int, ...] | None:
+    """Return what tells a state of a folder, what is in it and who may read it, from others.
+
+    None where a change right now would not be seen in it.
+    """
+    facts = os.fstat(fd)
+    state = (facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)
+    return None if is_fresh(max(state[2:])) else state
+
+
+async def _add_slash(reply: Reply, request: Request) -> None:
+    """Send the peer to the same folder, where the links in its index lead right.
+
+    The location is relative to the request's own URL and begins with a dot: whatever the
+    path is like, it is read neither as a host (``//evil.test``) nor as a scheme (``a:b``).
+    """
+    name = request.raw_path.rpartition("/")[2]
+    query = f"?{request.query_string}" if request.query_string else ""
+    reply.set_status(301, None)
+    reply.set_header("Location", f"./{name}/{query}")
+    await reply.send_whole(b"")
+
+
+async def _send_error_page(
+    reply: Reply, request: Request, docroot: Docroot, page: tuple[bytes, ...], problem: HTTPError
+) -> bool:
+    """Send the docroot's own page for an error; whether there is one."""
+    try:
+        found = open_path(docroot, FilePath(page, is_folder=False), hidden_too=True)
+    except HTTPError:
+        found = None
+    if not isinstance(found, FoundFile):
+        _note_missing(str(docroot.path), page)
+        return False
+    with PublishedFile(docroot, found) as published:
+        plain = published.plain
+        reply.reset()  # Of what failed, something may have been said.
+        reply.set_status(problem.status, None)
+        for name, value in (*problem.headers, *_cors_fields(request, docroot)):
+            reply.add_header(name, value)
+        typed = (b"Content-Type", plain.media_type.encode("latin-1"))
+        plain = replace(plain, fields=Standing([typed, *docroot.rules.fields]))
+        await send_representation(reply, request, plain)
+    return True
+
+
+@lru_cache(maxsize=64)
+def _note_missing(folder: str, page: tuple[bytes, ...]) -> None:
+    """Log, once, that an error has no page."""
+    logger.warning("no page for an error in %a: %a", folder, os.fsdecode(b"/".join(page)))

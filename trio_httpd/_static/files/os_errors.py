@@ -1,0 +1,46 @@
+"""File errors: what the system says of a file, and what a peer is told of that.
+
+In comes an `OSError`; out goes an `HTTPError`, or the same where it is nobody's answer.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from ..._message.errors import HTTPError
+
+Statuses = dict[int | None, int]
+EXHAUSTED: Statuses = dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), 503)
+STATUS_OF: Statuses = {
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP), 404),
+    # Names that no file there can have, and what is no regular file.
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ), 404),
+    **dict.fromkeys((errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP), 404),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), 403),
+    errno.EAGAIN: 503,  # Somebody has a lease on it (fcntl(2)), and is just told.
+    **EXHAUSTED,
+}
+
+
+def is_exhaustion(problem: BaseException | None) -> bool:
+    """Whether descriptors or memory are lacking."""
+    return isinstance(problem, OSError) and problem.errno in EXHAUSTED
+
+
+def want_answered() -> AbstractContextManager[None]:
+    """Let a want of descriptors or memory be 503, which is nobody's fault."""
+    return answered(EXHAUSTED)
+
+
+@contextmanager
+def answered(statuses: Statuses) -> Iterator[None]:
+    """Let an `OSError` that has a status there be the answer to the peer."""
+    try:
+        yield
+    except OSError as problem:
+        status = statuses.get(problem.errno)
+        if status is None:
+            raise
+        raise HTTPError(status) from problem

@@ -1,1 +1,0 @@
-"""The wire: how each version of HTTP travels, on any `trio.abc.Stream`."""
