@@ -11,14 +11,14 @@ from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
-class Abortable(Protocol):
+class AbortableStream(Protocol):
     """A stream that can be reset."""
 
     def abort(self) -> None:
         """Close without waiting, so that the far end sees a reset."""
 
 
-class PromptStream(Protocol):
+class NowaitStream(Protocol):
     """A stream that sends and receives without waiting, as far as it can."""
 
     def receive_nowait(self, max_bytes: int) -> bytes | None:
@@ -30,7 +30,7 @@ class PromptStream(Protocol):
     def send_nowait(self, data: bytes | memoryview) -> int:
         """Send what there is room for, and return how much that was."""
 
-    def untaken(self) -> int:
+    def send_queue_size(self) -> int:
         """Return how many bytes were sent that the far end has not taken."""
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -38,7 +38,7 @@ class PromptStream(Protocol):
 
 
 @runtime_checkable
-class FileTaking(Protocol):
+class SendfileStream(Protocol):
     """A prompt stream to which the system copies files."""
 
     def send_more_nowait(self, data: bytes | memoryview) -> int:

@@ -66,7 +66,7 @@ class Conveyor(trio.abc.Stream):
         self.last = data
         return len(data)
 
-    def untaken(self) -> int:
+    def send_queue_size(self) -> int:
         """Return 0: nothing waits here."""
         return 0
 

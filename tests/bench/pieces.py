@@ -16,15 +16,15 @@ from statistics import median
 import trio
 
 from trio_httpd import Connection, Limits, Options, Timeouts
-from trio_httpd._exchange.context import Service
-from trio_httpd._http1.heads import read_by_law, read_ordinary
-from trio_httpd._http1.parser import Http1Codec
+from trio_httpd._exchange.context import ServerContext
+from trio_httpd._http1.heads import parse_fast, read_by_law
+from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._http1.strictness import check_head
 from trio_httpd._http1.writer import Framing, format_head
-from trio_httpd._message.lane import SpentLane
+from trio_httpd._message.lane import ClosedLane
 from trio_httpd._message.reply import Reply
 from trio_httpd._message.request import RequestHead
-from trio_httpd._message.response import Fields, ResponseHead, Standing
+from trio_httpd._message.response import Fields, RenderedFields, ResponseHead
 from trio_httpd._net.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._net.sending import Unsent
 from trio_httpd._server.options import service_of
@@ -105,7 +105,7 @@ def _head_pieces() -> list[Piece]:
         _of_heads("gate: check_head", lambda raw: partial(check_head, raw, limits)),
         _of_heads("h11 reads a head", lambda raw: partial(read_by_law, raw)),
         _of_heads("the fast reader reads a head", _reads_fast),
-        _of_heads("codec: feed + next_head, both included", _codec_reads),
+        _of_heads("parser: feed + next_head, both included", _codec_reads),
         _of_heads("Connection + Request + Reply, made", _makes_connection),
     ]
 
@@ -115,15 +115,15 @@ def _of_heads(name: str, once_for: Callable[[bytes], Callable[[], object]]) -> P
 
 
 def _reads_fast(raw: bytes) -> Callable[[], RequestHead | None]:
-    return partial(read_ordinary, raw, 0, len(raw), Limits())
+    return partial(parse_fast, raw, 0, len(raw), Limits())
 
 
 def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
-    codec = Http1Codec(Limits())
+    parser = Http1Parser(Limits())
 
     def once() -> RequestHead | None:
-        codec.feed(raw)
-        return codec.next_head()
+        parser.receive_data(raw)
+        return parser.next_head()
 
     return once
 
@@ -135,7 +135,7 @@ def _makes_connection(raw: bytes) -> Callable[[], Connection]:
 # The answer goes out.
 
 
-class Sink(SpentLane):
+class Sink(ClosedLane):
     """A lane that takes what is sent, and drops it."""
 
     prompt = True
@@ -146,10 +146,10 @@ class Sink(SpentLane):
 
 
 def _answer_pieces() -> list[Piece]:
-    service = service_of(hello, Options())
-    head = Head(service.standing.now())
+    context = service_of(hello, Options())
+    head = Head(context.standing.now())
     return [
-        Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, service))),
+        Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, context))),
         Piece(
             "writer: format_head",
             _calls(partial(format_head, head, Framing.LENGTH)),
@@ -167,12 +167,12 @@ class Head:
     bodiless = False
     options: tuple[bytes, ...] = ()
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: RenderedFields) -> None:
         self.standing = standing
 
 
-async def _reply(service: Service) -> None:
-    reply = Reply(Sink(), service.standing, service.limits.send_chunk, False)
+async def _reply(context: ServerContext) -> None:
+    reply = Reply(Sink(), context.standing, context.limits.send_chunk, False)
     await reply.send(CONTENT)
     await reply.finish()
 

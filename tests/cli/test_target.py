@@ -12,8 +12,8 @@ import pytest
 from trio_httpd import Docroot, Mounts
 from trio_httpd._cli.docroot_options import Folder
 from trio_httpd._cli.target import (
-    Complaint,
-    ForeignFailure,
+    UsageError,
+    UserCodeError,
     find_handler,
     find_site,
     format_foreign,
@@ -68,13 +68,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def complaint(target: str) -> str:
-    with pytest.raises(Complaint) as caught:
+    with pytest.raises(UsageError) as caught:
         find_handler(target, Folder())
     return str(caught.value)
 
 
 def site_complaint(target: str | None, *folders: Folder) -> str:
-    with pytest.raises(Complaint) as caught:
+    with pytest.raises(UsageError) as caught:
         find_site(target, folders)
     return str(caught.value)
 
@@ -93,7 +93,7 @@ def mount(prefix: str, path: str, **said: str) -> Folder:
 
 
 def failure(target: str) -> str:
-    with pytest.raises(ForeignFailure) as caught:
+    with pytest.raises(UserCodeError) as caught:
         find_handler(target, Folder())
     return "".join(format_foreign(caught.value.problem))
 

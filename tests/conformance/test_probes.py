@@ -20,7 +20,7 @@ QUIET = 0.5  # Longer than no pause that a probe makes, shorter than any deadlin
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Play each probe to both readers of heads: the fast one may take it, or never does."""
     if request.param == "strict":
-        monkeypatch.setattr("trio_httpd._http1.parser.read_ordinary", lambda *_: None)
+        monkeypatch.setattr("trio_httpd._http1.parser.parse_fast", lambda *_: None)
 
 
 async def echo(conn: Connection) -> str:

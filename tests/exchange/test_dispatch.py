@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from trio_httpd import Connection, Handler, HTTPError, PeerError, PeerGone, Response
-from trio_httpd._exchange.dispatch import answer_to, is_goodbye
+from trio_httpd._exchange.dispatch import answer_to, is_disconnect
 from trio_httpd.testing import ClientResponse, connect
 
 pytestmark = pytest.mark.usefixtures("any_stream")
@@ -190,9 +190,9 @@ async def test_a_failure_is_reported_though_nobody_is_left_to_tell() -> None:
 
 def test_several_goodbyes_are_one() -> None:
     goodbyes = ExceptionGroup("", [PeerGone(), ExceptionGroup("", [PeerGone()])])
-    assert is_goodbye(goodbyes)
+    assert is_disconnect(goodbyes)
     assert answer_to(goodbyes) is None
-    assert not is_goodbye(ExceptionGroup("", [PeerGone(), ValueError()]))
+    assert not is_disconnect(ExceptionGroup("", [PeerGone(), ValueError()]))
 
 
 async def test_a_foreign_broken_resource_is_the_handlers_fault() -> None:

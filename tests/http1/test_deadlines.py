@@ -15,8 +15,8 @@ from trio_httpd import (
     Timeouts,
 )
 from trio_httpd._http1.lane import Http1Lane
-from trio_httpd._http1.parser import Http1Codec
-from trio_httpd._net.data_rates import Progress
+from trio_httpd._http1.parser import Http1Parser
+from trio_httpd._net.data_rates import ReceiveRate
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.transport import Transport
 from trio_httpd._server.options import service_of
@@ -421,7 +421,7 @@ async def test_lingering_after_a_drain_has_its_full_time(autojump_clock: MockClo
 
 
 async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
-    progress = Progress(1, 10)
+    progress = ReceiveRate(1, 10)
     progress.waited(5)
     near, far = memory_streams()
     with trio.fail_after(1):
@@ -434,10 +434,10 @@ async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
 
 
 def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
-    service = service_of(path, Options())
-    codec = Http1Codec(service.limits)
-    codec.feed(POST % 5)
-    head = codec.next_head()
+    context = service_of(path, Options())
+    parser = Http1Parser(context.limits)
+    parser.receive_data(POST % 5)
+    head = parser.next_head()
     assert head is not None
-    transport = Transport(stream, DeadlineWatcher(service.timeouts), nursery.start_soon)
-    return Http1Lane(transport, codec, service, head, closing=False)
+    transport = Transport(stream, DeadlineWatcher(context.timeouts), nursery.start_soon)
+    return Http1Lane(transport, parser, context, head, closing=False)

@@ -4,15 +4,15 @@ import pytest
 
 from trio_httpd import Limits, PeerError
 from trio_httpd._http1.heads import read_by_law
-from trio_httpd._http1.parser import Http1Codec
+from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._message.request import RequestHead
 
 
-def fed(*pieces: bytes) -> Http1Codec:
-    codec = Http1Codec(Limits())
+def fed(*pieces: bytes) -> Http1Parser:
+    parser = Http1Parser(Limits())
     for piece in pieces:
-        codec.feed(piece)
-    return codec
+        parser.receive_data(piece)
+    return parser
 
 
 def head_of(fields: bytes, version: bytes = b"1.1") -> RequestHead:
@@ -50,74 +50,74 @@ def test_expectations_are_for_http_1_1() -> None:
 
 
 def test_empty_lines_before_a_request_are_skipped() -> None:
-    codec = fed(b"\r\n\r\n\r")
-    assert codec.next_head() is None
-    codec.feed(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert codec.next_head() is not None
-    assert not codec.unread
+    parser = fed(b"\r\n\r\n\r")
+    assert parser.next_head() is None
+    parser.receive_data(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert parser.next_head() is not None
+    assert not parser.unread
 
 
 def test_a_lone_carriage_return_begins_nothing_else() -> None:
-    codec = fed(b"\rG")
+    parser = fed(b"\rG")
     with pytest.raises(PeerError, match="400"):
-        codec.next_head()
+        parser.next_head()
 
 
 def test_an_end_within_a_head_is_told() -> None:
-    codec = fed(b"GET /", b"")
+    parser = fed(b"GET /", b"")
     with pytest.raises(PeerError, match="ended within its head"):
-        codec.next_head()
+        parser.next_head()
 
 
 def test_an_end_before_a_head_is_none() -> None:
-    codec = fed(b"")
-    assert codec.next_head() is None
-    assert codec.fed_all
+    parser = fed(b"")
+    assert parser.next_head() is None
+    assert parser.received_all
 
 
 def test_content_is_followed_by_the_next_head() -> None:
-    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
-    assert codec.next_head() is not None
-    assert codec.content_left == 3
-    assert (codec.next_content(), codec.next_content()) == (b"ab", None)
-    codec.feed(b"cPUT /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-    assert (codec.next_content(), codec.next_content()) == (b"c", b"")
-    assert codec.content.ended
-    head = codec.next_head()
+    parser = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
+    assert parser.next_head() is not None
+    assert parser.content_left == 3
+    assert (parser.next_content(), parser.next_content()) == (b"ab", None)
+    parser.receive_data(b"cPUT /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert (parser.next_content(), parser.next_content()) == (b"c", b"")
+    assert parser.content.ended
+    head = parser.next_head()
     assert head is not None
     assert head.target == "/b"
-    assert (codec.content_left, codec.content.ended) == (1, False)
+    assert (parser.content_left, parser.content.ended) == (1, False)
 
 
 def test_an_end_within_content_is_told() -> None:
-    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", b"")
-    codec.next_head()
-    assert codec.next_content() == b"ab"
+    parser = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", b"")
+    parser.next_head()
+    assert parser.next_content() == b"ab"
     with pytest.raises(PeerError, match="ended within its content"):
-        codec.next_content()
+        parser.next_content()
 
 
 def test_a_fault_in_content_stays() -> None:
-    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX")
-    codec.next_head()
+    parser = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naX")
+    parser.next_head()
     for _ in range(2):
         with pytest.raises(PeerError, match="400 a chunk is longer"):
-            codec.next_content()
-        codec.feed(b"0\r\n\r\n")
+            parser.next_content()
+        parser.receive_data(b"0\r\n\r\n")
 
 
 def test_nothing_is_kept_of_what_has_been_read() -> None:
-    codec = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n")
-    codec.next_head()
-    codec.next_content()
-    assert codec.next_head() is None
-    assert codec.unread == b""
+    parser = fed(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n")
+    parser.next_head()
+    parser.next_content()
+    assert parser.next_head() is None
+    assert parser.unread == b""
 
 
 def test_what_nobody_has_read_can_be_taken_once() -> None:
-    codec = fed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest")
-    codec.next_head()
-    assert (codec.take_rest(), codec.take_rest()) == (b"rest", b"")
+    parser = fed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest")
+    parser.next_head()
+    assert (parser.take_rest(), parser.take_rest()) == (b"rest", b"")
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_what_h11_refuses_beyond_the_gate_is_refused_in_our_words(raw: bytes, st
 
 
 def test_a_head_in_single_bytes_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec = fed()
+    parser = fed()
     data = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 50 + b"\r\n"
     for byte in data[:-1]:
-        codec.feed(bytes([byte]))
-        assert codec.next_head() is None
-    codec.feed(data[-1:])
-    assert codec.next_head() is not None
+        parser.receive_data(bytes([byte]))
+        assert parser.next_head() is None
+    parser.receive_data(data[-1:])
+    assert parser.next_head() is not None

@@ -14,9 +14,9 @@ from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._http1.shortcut import Shortcut, WrittenResponse
 from trio_httpd._message.request import RequestHead
 from trio_httpd._server.options import service_of
-from trio_httpd._static.files.cache import SECONDS, HeldFiles
+from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
-from trio_httpd._static.files.variants import PublishedFile
+from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import FilePath
 from trio_httpd.testing import connect
 from trio_httpd.testing.raw import Raw
@@ -106,17 +106,17 @@ async def test_the_shortcut_leads_to_the_same_bytes(
 
 def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResponse | None:
     """Return what the shortcut knows of a file that was sent a moment ago."""
-    service = service_of(docroot, Options(**options))
-    service.held = HeldFiles(8)
-    shortcut = Shortcut.of(service)
+    context = service_of(docroot, Options(**options))
+    context.held = OpenFileCache(8)
+    shortcut = Shortcut.of(context)
     if shortcut is None:
         return None
-    with service.held.opened(Forgetful()):
+    with context.held.opened(Forgetful()):
         found = open_path(docroot, FilePath((b"a.txt",), is_folder=False))
         assert isinstance(found, FoundFile)
-        with PublishedFile(docroot, found) as published:
+        with FileVariants(docroot, found) as published:
             published.plain.content = b"hello"
-            service.held.keep(docroot, "/a.txt", published)
+            context.held.keep(docroot, "/a.txt", published)
             return shortcut.answer_to(request)
 
 

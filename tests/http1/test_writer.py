@@ -14,9 +14,9 @@ from trio_httpd._http1.writer import (
     format_persistence,
     framing_for,
 )
-from trio_httpd._message.response import Fields, Standing
+from trio_httpd._message.response import Fields, RenderedFields
 
-STANDING = Standing([(b"A", b"b")])
+STANDING = RenderedFields([(b"A", b"b")])
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Head:
 
     status: int = 200
     reason: bytes = b""
-    standing: Standing = STANDING
+    standing: RenderedFields = STANDING
     fields: Fields = field(default_factory=lambda: [(b"C", b"d")])
     length: int | None = None
     bodiless: bool = False

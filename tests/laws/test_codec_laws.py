@@ -12,8 +12,8 @@ from tests.bench.conveyor import BROWSER, TINY
 from tests.laws.messages import Message, chunked, messages, splits
 from trio_httpd import Limits, PeerError
 from trio_httpd._http1.framing import ChunkedReader
-from trio_httpd._http1.heads import read_ordinary, read_strictly
-from trio_httpd._http1.parser import Http1Codec
+from trio_httpd._http1.heads import parse_fast, parse_strict
+from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._http1.strictness import check_head
 from trio_httpd._message.request import RequestHead
 from trio_httpd._syntax.fields import split_fields
@@ -23,17 +23,17 @@ Exchange = tuple[RequestHead, bytes]
 
 def read_all(pieces: Iterable[bytes]) -> list[Exchange]:
     """Return all requests in ``pieces``, fed one after the other."""
-    codec, found = Http1Codec(Limits()), list[Exchange]()
+    parser, found = Http1Parser(Limits()), list[Exchange]()
     head: RequestHead | None = None
     content = b""
     for piece in pieces:
-        codec.feed(piece)
+        parser.receive_data(piece)
         while True:
-            if head is None and (head := codec.next_head()) is None:
+            if head is None and (head := parser.next_head()) is None:
                 break
-            while data := codec.next_content():
+            while data := parser.next_content():
                 content += data
-            if not codec.content.ended:
+            if not parser.content.ended:
                 break
             found.append((head, content))
             head, content = None, b""
@@ -124,16 +124,16 @@ ODD_HEADS = [
 def test_a_head_that_the_fast_reader_takes_is_read_alike_by_the_law(
     head: bytes, limits: Limits
 ) -> None:
-    found = read_ordinary(b"--" + head + b"--", 2, 2 + len(head), limits)
+    found = parse_fast(b"--" + head + b"--", 2, 2 + len(head), limits)
     if found is not None:
-        assert found == read_strictly(head, limits)
+        assert found == parse_strict(head, limits)
 
 
 def test_the_fast_reader_takes_what_nearly_everybody_sends() -> None:
     for head in (TINY, BROWSER, ODD_HEADS[1], ODD_HEADS[3]):
-        assert read_ordinary(head, 0, len(head), Limits()) is not None
+        assert parse_fast(head, 0, len(head), Limits()) is not None
     for head in ODD_HEADS[4:]:
-        assert read_ordinary(head, 0, len(head), Limits()) is None
+        assert parse_fast(head, 0, len(head), Limits()) is None
 
 
 @given(mutations(st.binary(max_size=40).flatmap(chunked)))

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trio_httpd._message.lane import Lane, SpentLane
+from trio_httpd._message.lane import ClosedLane, Lane
 from trio_httpd._net.sending import UnsentFile
 
 
 async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:
-    lane: Lane = SpentLane()
+    lane: Lane = ClosedLane()
     for call in (
         lane.receive(),
         lane.send_interim(100),
         lane.send_rest(b"late"),
-        lane.take_over(101, []),
+        lane.switch_protocols(101, []),
     ):
         with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
             await call

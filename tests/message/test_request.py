@@ -119,7 +119,7 @@ def test_a_raw_path_is_as_it_was_sent(target: str, raw_path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "is_selective"),
+    ("lines", "expected"),
     [
         (b"", False), (b"Host: a\r\nAccept: range: if-\r\n", False), (b"X-Range: 1\r\n", False),
         (b"Accept-Ranges: bytes\r\nNotif-Match: x\r\n", False),
@@ -128,5 +128,5 @@ def test_a_raw_path_is_as_it_was_sent(target: str, raw_path: str) -> None:
         (b"a: b\r\nIF-Modified-Since: x\r\n", True), (b"If-Range: x\r\n", True),
     ],
 )  # fmt: skip
-def test_who_may_not_want_the_whole_is_selective(lines: bytes, is_selective: bool) -> None:
-    assert Request(RequestHead("GET", "/", "1.1", lines)).is_selective == is_selective
+def test_conditions_and_ranges_are_seen_in_the_lines(lines: bytes, expected: bool) -> None:
+    assert Request(RequestHead("GET", "/", "1.1", lines)).is_conditional_or_range == expected

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trio_httpd import HTTPError, PeerError, Response
-from trio_httpd._message.response import Standing, StandingFields, require_status
+from trio_httpd._message.response import DefaultHeaders, RenderedFields, require_status
 
 
 def test_a_bare_answer_is_a_line_of_text() -> None:
@@ -27,7 +27,7 @@ def test_a_status_that_ends_nothing_is_refused(status: int) -> None:
 def test_standing_fields_are_rendered_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 784111777.9
     monkeypatch.setattr("time.time", lambda: now)
-    standing = StandingFields([("X-A", "1")])
+    standing = DefaultHeaders([("X-A", "1")])
     first = standing.now().pairs
     assert first == [
         (b"Date", b"Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -41,8 +41,8 @@ def test_standing_fields_are_rendered_once_a_second(monkeypatch: pytest.MonkeyPa
 
 
 def test_shared_fields_are_rendered_once_for_who_asks_again() -> None:
-    first, second = Standing([(b"Date", b"1")]), Standing([(b"Date", b"2")])
-    shared = Standing([(b"ETag", b"x"), (b"vary", b"y")])
+    first, second = RenderedFields([(b"Date", b"1")]), RenderedFields([(b"Date", b"2")])
+    shared = RenderedFields([(b"ETag", b"x"), (b"vary", b"y")])
     assert shared.names == {b"etag", b"vary"}
     joined = shared.after(first)
     assert joined.pairs == [(b"Date", b"1"), (b"ETag", b"x"), (b"vary", b"y")]
@@ -54,11 +54,11 @@ def test_shared_fields_are_rendered_once_for_who_asks_again() -> None:
 
 def test_static_headers_cannot_forge_a_response() -> None:
     with pytest.raises(ValueError, match="not a value"):
-        StandingFields([("X", "a\r\nb")])
+        DefaultHeaders([("X", "a\r\nb")])
 
 
 def test_static_headers_stand_in_for_date_and_server() -> None:
-    standing = StandingFields({"date": "d", "SERVER": "s"})
+    standing = DefaultHeaders({"date": "d", "SERVER": "s"})
     assert standing.now().pairs == [(b"date", b"d"), (b"SERVER", b"s")]
 
 
@@ -67,7 +67,7 @@ def test_static_headers_stand_in_for_date_and_server() -> None:
 )
 def test_static_headers_cannot_frame(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} cannot be set here"):
-        StandingFields([(name, "1")])
+        DefaultHeaders([(name, "1")])
 
 
 def test_an_http_error_takes_headers_as_a_response_does() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trio_httpd._net.coalescing import Outbox
+from trio_httpd._net.coalescing import WriteBatch
 
 
 class Letter:
@@ -19,7 +19,7 @@ class Letter:
 
 
 async def test_what_waits_goes_out_in_the_next_turn(nursery: trio.Nursery) -> None:
-    outbox, letter = Outbox(), Letter()
+    outbox, letter = WriteBatch(), Letter()
     outbox.open(nursery)
     await wait_all_tasks_blocked()
     assert outbox.is_open
@@ -31,7 +31,7 @@ async def test_what_waits_goes_out_in_the_next_turn(nursery: trio.Nursery) -> No
 
 
 async def test_the_sixteenth_waits_for_nobody(nursery: trio.Nursery) -> None:
-    outbox, letter = Outbox(), Letter()
+    outbox, letter = WriteBatch(), Letter()
     outbox.open(nursery)
     await wait_all_tasks_blocked()
     for _ in range(16):
@@ -41,7 +41,7 @@ async def test_the_sixteenth_waits_for_nobody(nursery: trio.Nursery) -> None:
 
 
 async def test_what_waits_when_it_closes_goes_out_then() -> None:
-    outbox, letter = Outbox(), Letter()
+    outbox, letter = WriteBatch(), Letter()
     async with trio.open_nursery() as nursery:
         outbox.open(nursery)
         await wait_all_tasks_blocked()

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from trio_httpd._net.data_rates import Progress, Uptake
+from trio_httpd._net.data_rates import ReceiveRate, SendRate
 
 
 def test_waiting_uses_the_budget_up() -> None:
-    progress = Progress(30, 100)
+    progress = ReceiveRate(30, 100)
     progress.waited(10)
     progress.moved(99)
     progress.waited(10)
@@ -12,7 +12,7 @@ def test_waiting_uses_the_budget_up() -> None:
 
 
 def test_enough_bytes_renew_it() -> None:
-    progress = Progress(30, 100)
+    progress = ReceiveRate(30, 100)
     progress.waited(29)
     progress.moved(60)
     progress.moved(40)
@@ -23,7 +23,7 @@ def test_enough_bytes_renew_it() -> None:
 
 
 def test_any_byte_renews_it_where_zero_is_asked() -> None:
-    progress = Progress(30, 0)
+    progress = ReceiveRate(30, 0)
     progress.waited(29)
     progress.moved(0)
     assert progress.left == 1
@@ -32,7 +32,7 @@ def test_any_byte_renews_it_where_zero_is_asked() -> None:
 
 
 def test_who_takes_the_least_is_fast_enough() -> None:
-    uptake = Uptake(100)
+    uptake = SendRate(100)
     uptake.begin(1000)
     assert uptake.is_enough(900)
     uptake.give(500)
@@ -41,7 +41,7 @@ def test_who_takes_the_least_is_fast_enough() -> None:
 
 
 def test_what_was_taken_at_once_counts_for_two_more_periods() -> None:
-    uptake = Uptake(100)
+    uptake = SendRate(100)
     uptake.begin(100_000)
     assert uptake.is_enough(50_000)
     assert uptake.is_enough(50_000)
@@ -50,7 +50,7 @@ def test_what_was_taken_at_once_counts_for_two_more_periods() -> None:
 
 
 def test_what_was_taken_when_nobody_waited_counts_too() -> None:
-    uptake = Uptake(100)
+    uptake = SendRate(100)
     uptake.begin(1000)
     uptake.count(800)
     uptake.begin(5000)
@@ -60,7 +60,7 @@ def test_what_was_taken_when_nobody_waited_counts_too() -> None:
 
 
 def test_any_byte_is_enough_where_zero_is_asked() -> None:
-    uptake = Uptake(0)
+    uptake = SendRate(0)
     uptake.begin(10)
     assert uptake.is_enough(9)
     assert not uptake.is_enough(9)

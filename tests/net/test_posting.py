@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.http1.exchanges import GET, get, path
 from trio_httpd import Connection, Server, Timeouts
-from trio_httpd._net.coalescing import Outbox
+from trio_httpd._net.coalescing import WriteBatch
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.sending import UnsentFile
 from trio_httpd._net.transport import Transport
@@ -189,13 +189,13 @@ async def test_what_was_posted_leaves_before_a_file_of_the_same_turn(
 ) -> None:
     (tmp_path / "file").write_bytes(b"file")
     near, far = memory_streams(WINDOW)
-    outbox = Outbox()
+    outbox = WriteBatch()
     transport = Transport(near, DeadlineWatcher(Timeouts()), nursery.start_soon, outbox=outbox)
     outbox.open(nursery)
     await wait_all_tasks_blocked()
     with (tmp_path / "file").open("rb") as file:
         assert transport.post(b"first,") == b""
-        assert near.untaken() == 0
+        assert near.send_queue_size() == 0
         assert transport.send_file_nowait(UnsentFile(b"", file.fileno(), 0, 4)) is None
     assert await far.receive_some() == b"first,file"
     nursery.cancel_scope.cancel()

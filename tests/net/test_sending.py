@@ -18,7 +18,7 @@ from trio_httpd._net.blocking import run_inline
 from trio_httpd._net.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._net.sending import Pusher, UnsentFile
 from trio_httpd._net.sockets import SocketStream
-from trio_httpd.abc import FileTaking
+from trio_httpd.abc import SendfileStream
 from trio_httpd.testing import MemoryStream, memory_streams
 
 CONTENT = bytes(range(256)) * 4
@@ -62,9 +62,9 @@ Ends = tuple[NotingStream, MemoryStream]
 
 
 def test_files_are_taken_by_streams_that_can() -> None:
-    assert isinstance(memory_streams()[0], FileTaking)
-    assert not isinstance(fileless_streams(1)[0], FileTaking)
-    assert issubclass(SocketStream, FileTaking)
+    assert isinstance(memory_streams()[0], SendfileStream)
+    assert not isinstance(fileless_streams(1)[0], SendfileStream)
+    assert issubclass(SocketStream, SendfileStream)
 
 
 async def test_a_pusher_knows_whether_files_can_be_pushed(ends: Ends) -> None:
@@ -77,7 +77,7 @@ async def test_bytes_go_out_as_there_is_room(ends: Ends, nursery: trio.Nursery) 
     near, far = ends
     nursery.start_soon(pushing(near, DeadlineWatcher(Timeouts())).push, CONTENT)
     await wait_all_tasks_blocked()
-    assert near.untaken() == BUFFER
+    assert near.send_queue_size() == BUFFER
     assert await heard(far, len(CONTENT)) == CONTENT
 
 
@@ -117,7 +117,7 @@ async def test_a_file_goes_out_as_there_is_room(ends: Ends, fd: int, nursery: tr
     pusher = pushing(near, DeadlineWatcher(Timeouts()))
     nursery.start_soon(pusher.push_file, UnsentFile(b"", fd, 1, len(CONTENT) - 1))
     await wait_all_tasks_blocked()
-    assert near.untaken() == BUFFER
+    assert near.send_queue_size() == BUFFER
     assert await heard(far, len(CONTENT) - 1) == CONTENT[1:]
 
 

@@ -1,4 +1,4 @@
-"""Readiness of real sockets: nothing is missed, and nobody waits in vain."""
+"""SharedEpoll of real sockets: nothing is missed, and nobody waits in vain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import trio
 from trio.testing import check_half_closeable_stream, wait_all_tasks_blocked
 
 from tests.net.turns import counted_turns
-from trio_httpd._net.epoll import Readiness
+from trio_httpd._net.epoll import SharedEpoll
 from trio_httpd._net.sockets import SocketStream
 
 Pair = tuple[SocketStream, socket.socket]
@@ -22,9 +22,9 @@ TIMESTAMP_WHEN_ACKNOWLEDGED = 0x210  # <linux/net_tstamp.h>: TX_ACK | SOFTWARE
 
 
 @asynccontextmanager
-async def telling() -> AsyncIterator[Readiness]:
+async def telling() -> AsyncIterator[SharedEpoll]:
     """Give a readiness whose task runs, as a server's watcher runs it."""
-    readiness = Readiness()
+    readiness = SharedEpoll()
 
     async def tell(task_status: trio.TaskStatus[None]) -> None:
         with readiness.opened():
@@ -38,7 +38,7 @@ async def telling() -> AsyncIterator[Readiness]:
 
 
 @asynccontextmanager
-async def pair_with(readiness: Readiness) -> AsyncIterator[Pair]:
+async def pair_with(readiness: SharedEpoll) -> AsyncIterator[Pair]:
     near, far = socket.socketpair()
     with far:
         async with SocketStream(near) as stream:
@@ -247,7 +247,7 @@ async def test_who_waits_is_told_of_a_close(by_abort: bool) -> None:
 
 
 async def test_when_nobody_tells_any_more_waiting_goes_on() -> None:
-    readiness = Readiness()
+    readiness = SharedEpoll()
     async with pair_with(readiness) as (stream, far), trio.open_nursery() as nursery:
         async with trio.open_nursery() as tellers:
             with readiness.opened():
@@ -278,7 +278,7 @@ async def test_without_an_epoll_sockets_wait_on_their_own(monkeypatch: pytest.Mo
     def lacking() -> select.epoll:
         raise OSError(24, "too many open files")
 
-    readiness = Readiness()
+    readiness = SharedEpoll()
     with monkeypatch.context() as patch:
         patch.setattr(select, "epoll", lacking)
         near, far = socket.socketpair()

@@ -13,7 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.system.test_sockets import tcp_pair, unix_pair
-from trio_httpd._net.epoll import Readiness
+from trio_httpd._net.epoll import SharedEpoll
 from trio_httpd._net.sockets import SocketStream
 from trio_httpd.testing import MemoryStream, memory_streams
 
@@ -93,7 +93,7 @@ class Steps(trio.abc.Instrument):
 @on_all
 async def test_waiting_is_one_step_whether_something_is_there_or_not(pair: Maker) -> None:
     near, far = await pair()
-    readiness = Readiness()
+    readiness = SharedEpoll()
     async with near, far, trio.open_nursery() as nursery:
         with readiness.opened():
             if isinstance(near, SocketStream):
@@ -135,13 +135,13 @@ async def test_what_lies_in_the_window_is_taken_and_the_rest_is_not(pair: Maker)
     async with near, far:
         assert near.send_nowait(b"abc") == 3
         await arrival(far)
-        assert near.untaken() == 0
+        assert near.send_queue_size() == 0
         sent = fill(near)
-        assert 0 < near.untaken() < sent
+        assert 0 < near.send_queue_size() < sent
         received = 0
         while received < sent + 3:
             received += len(await far.receive_some())
-        assert near.untaken() == 0
+        assert near.send_queue_size() == 0
 
 
 @on_all
@@ -150,7 +150,7 @@ async def test_what_was_sent_arrives_after_the_close(pair: Maker) -> None:
     async with far:
         sent = fill(near)
         await near.aclose()
-        assert near.untaken() == 0
+        assert near.send_queue_size() == 0
         assert await heard(far) == [b"x" * sent, "end"]
         await sends_until_broken(far)
 

@@ -80,19 +80,19 @@ async def test_tcp_on_linux_tells_what_the_peer_has_not_taken() -> None:
     near, far = await tcp_pair()
     async with near, far:
         sent = clog(near)
-        before = near.untaken()
+        before = near.send_queue_size()
         assert 0 < before <= sent
-        while near.untaken() >= before:
+        while near.send_queue_size() >= before:
             assert await far.receive_some(4096)
         await near.aclose()
-        assert near.untaken() == 0
+        assert near.send_queue_size() == 0
 
 
 async def test_elsewhere_nothing_is_told() -> None:
     near, far = await unix_pair()
     async with near, far:
         assert near.send_nowait(b"x" * 100) == 100
-        assert near.untaken() == 0
+        assert near.send_queue_size() == 0
 
 
 async def test_a_closed_stream_says_so_to_who_would_wait() -> None:

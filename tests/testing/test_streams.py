@@ -131,23 +131,23 @@ async def test_what_an_instrument_sends_wakes_up_the_loop() -> None:
 
 async def test_what_does_not_fit_into_the_window_is_untaken(nursery: trio.Nursery) -> None:
     near, far = memory_streams(window=4, send_buffer=3)
-    assert (near.send_nowait(b"abc"), near.untaken()) == (3, 0)
-    assert (near.send_nowait(b"defghij"), near.untaken()) == (4, 3)
-    assert (near.send_nowait(b"hij"), near.untaken()) == (0, 3)
-    assert (far.receive_nowait(99), near.untaken()) == (b"abcd", 0)
+    assert (near.send_nowait(b"abc"), near.send_queue_size()) == (3, 0)
+    assert (near.send_nowait(b"defghij"), near.send_queue_size()) == (4, 3)
+    assert (near.send_nowait(b"hij"), near.send_queue_size()) == (0, 3)
+    assert (far.receive_nowait(99), near.send_queue_size()) == (b"abcd", 0)
     assert (far.receive_nowait(99), far.receive_nowait(99)) == (b"efg", None)
 
 
 async def test_without_a_buffer_all_that_is_sent_is_taken() -> None:
     near, _ = memory_streams(window=4)
-    assert (near.send_nowait(b"abcdef"), near.untaken()) == (4, 0)
+    assert (near.send_nowait(b"abcdef"), near.send_queue_size()) == (4, 0)
 
 
 async def test_a_closed_end_knows_of_nothing_untaken() -> None:
     near, _ = memory_streams(window=1, send_buffer=9)
     near.send_nowait(b"abc")
     near.close()
-    assert near.untaken() == 0
+    assert near.send_queue_size() == 0
 
 
 async def test_what_was_sent_arrives_after_its_sender_has_closed() -> None:

@@ -28,7 +28,7 @@ from .._static.mounts import Mounts
 from .console import log_to, printable, write
 from .docroot_flags import add_folder_options, add_mounts, spelled_out
 from .docroot_options import Folder
-from .target import Complaint, ForeignFailure, Places, find_site, format_foreign, ways_around
+from .target import Places, UsageError, UserCodeError, find_site, format_foreign, ways_around
 
 PROGRAM = "trio-httpd"
 
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _obey(parse_arguments(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         return 0  # While the handler's module was imported, most likely.
-    except Complaint as complaint:
+    except UsageError as complaint:
         write(sys.stderr, f"{PROGRAM}: {printable(str(complaint))}\n")
-    except ForeignFailure as failure:
+    except UserCodeError as failure:
         write(sys.stderr, "".join(format_foreign(failure.problem)))
     finally:
         write(sys.stdout, "")  # What was printed without a flush, ``--help`` for one.
@@ -91,7 +91,7 @@ def _obey(arguments: argparse.Namespace) -> int:
             limits=Limits(connections=most_connections(raise_limit())),
         )
     except (OSError, UnicodeError) as problem:
-        raise Complaint(no_listening(problem, arguments.bind, arguments.port)) from problem
+        raise UsageError(no_listening(problem, arguments.bind, arguments.port)) from problem
     return 0
 
 

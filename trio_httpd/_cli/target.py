@@ -33,11 +33,11 @@ Places = list[tuple[str, str]]
 """What is served: the paths of URLs, and what is found below them."""
 
 
-class Complaint(Exception):  # noqa: N818 -- it is what the user reads
+class UsageError(Exception):
     """Why nothing is served, as one line."""
 
 
-class ForeignFailure(Exception):  # noqa: N818
+class UserCodeError(Exception):
     """Carries what the user's own code raised while a handler was looked up."""
 
     def __init__(self, problem: Exception) -> None:
@@ -53,8 +53,8 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
         folders: the first says how the TARGET is published, the others are mounted.
 
     Raises:
-        Complaint: something is not there, or does not go together.
-        ForeignFailure: the user's own code raised.
+        UsageError: something is not there, or does not go together.
+        UserCodeError: the user's own code raised.
     """
     about, *mounted = folders
     if not mounted:
@@ -66,7 +66,7 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
     if target is not None:
         docroots.insert(0, ("/", target_folder(target, about)))
     elif about.flags:
-        raise Complaint(
+        raise UsageError(
             f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
         )
     mounts = joined(docroots)
@@ -79,30 +79,30 @@ def joined(docroots: Sequence[tuple[str, Docroot]]) -> Mounts:
     """Return the handler of several docroots, each with its prefix.
 
     Raises:
-        Complaint: two have the same.
+        UsageError: two have the same.
     """
     folders: dict[str, Docroot] = {}
     for prefix, docroot in docroots:
         if folders.setdefault(prefix, docroot) is not docroot:
-            raise Complaint(f"two folders for one prefix: {prefix}")
+            raise UsageError(f"two folders for one prefix: {prefix}")
     try:
         return Mounts(folders)
     except ValueError as problem:
-        raise Complaint(str(problem)) from problem
+        raise UsageError(str(problem)) from problem
 
 
 def mounted_folder(folder: Folder) -> Docroot:
     """Return what ``--mount`` names.
 
     Raises:
-        Complaint: it is no folder.
+        UsageError: it is no folder.
     """
     try:
         path = absolute_folder(folder.path)
     except NotADirectoryError as problem:
-        raise Complaint(f"not a folder: {folder.path}") from problem
+        raise UsageError(f"not a folder: {folder.path}") from problem
     except (FileNotFoundError, ValueError) as problem:
-        raise Complaint(f"no such folder: {folder.path}") from problem
+        raise UsageError(f"no such folder: {folder.path}") from problem
     return Docroot(path, **folder.options)
 
 
@@ -110,24 +110,24 @@ def target_folder(target: str, about: Folder) -> Docroot:
     """Return what ``target`` means, where mounts stand beside it.
 
     Raises:
-        Complaint: it is no folder.
-        ForeignFailure: the user's own code raised.
+        UsageError: it is no folder.
+        UserCodeError: the user's own code raised.
     """
     handler, _ = find_handler(target, about)
     if isinstance(handler, Docroot):
         return handler
-    raise Complaint(f"a --mount stands beside a folder, and {target} is a handler")
+    raise UsageError(f"a --mount stands beside a folder, and {target} is a handler")
 
 
 def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     """Return the handler that ``target`` means, and how it is shown.
 
     Raises:
-        Complaint: there is none, or flags for a folder are about it.
-        ForeignFailure: the user's own code raised.
+        UsageError: there is none, or flags for a folder are about it.
+        UserCodeError: the user's own code raised.
     """
     if not target:
-        raise Complaint("the TARGET is empty; . is the current folder")
+        raise UsageError("the TARGET is empty; . is the current folder")
     try:
         path = absolute_folder(target)
     except (FileNotFoundError, NotADirectoryError, ValueError) as problem:
@@ -138,7 +138,7 @@ def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     # Out here, so that what a module raises does not name the missing folder as its context.
     handler = named_handler(target, is_file=is_file)
     if about.flags:
-        raise Complaint(f"{about.flags[0]} is about a folder, and {target} is a handler")
+        raise UsageError(f"{about.flags[0]} is about a folder, and {target} is a handler")
     return handler, target
 
 
@@ -154,14 +154,14 @@ def require_secret(files: Iterable[str], docroots: Iterable[Docroot]) -> None:
     """Refuse files of passwords that lie in a folder that is published, hidden or not.
 
     Raises:
-        Complaint: one does, by its name or by where links lead.
+        UsageError: one does, by its name or by where links lead.
     """
     roots = [Path(docroot.path) for docroot in docroots]
     for file in filter(Path.is_file, map(Path, files)):  # A pipe is sent to nobody.
         paths = (file.parent.resolve() / file.name, file.resolve())
         for root in roots:
             if any(path.is_relative_to(root.resolve()) for path in paths):
-                raise Complaint(f"the passwords in {file} lie in {root}, which is published")
+                raise UsageError(f"the passwords in {file} lie in {root}, which is published")
 
 
 def ways_around(docroots: Mapping[str, Docroot]) -> Iterator[tuple[Docroot, str]]:
@@ -194,7 +194,7 @@ def absolute_folder(path: str) -> str:
 
     Raises:
         FileNotFoundError, NotADirectoryError, ValueError: it is none.
-        Complaint: it cannot be read.
+        UsageError: it cannot be read.
     """
     try:
         # "." in it: it must be a folder that may be both listed and entered.
@@ -203,7 +203,7 @@ def absolute_folder(path: str) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as problem:
-        raise Complaint(f"cannot read the folder {path}: {problem.strerror}") from problem
+        raise UsageError(f"cannot read the folder {path}: {problem.strerror}") from problem
 
 
 def named_handler(target: str, *, is_file: bool) -> Handler:
@@ -214,25 +214,25 @@ def named_handler(target: str, *, is_file: bool) -> Handler:
         is_file: why it is no folder, unless nothing is there.
 
     Raises:
-        Complaint: there is none.
-        ForeignFailure: the user's own code raised.
+        UsageError: there is none.
+        UserCodeError: the user's own code raised.
     """
     module, colon, name = target.partition(":")
     if not (colon and is_dotted(module) and is_dotted(name)):
         if is_file:
-            raise Complaint(f"not a folder: {target}")
+            raise UsageError(f"not a folder: {target}")
         also = ", and no module:name either" if colon else ""
-        raise Complaint(f"no such folder{also}: {target}")
+        raise UsageError(f"no such folder{also}: {target}")
     try:
         found = look_up(imported(module), name)
         if isinstance(found, type) and not hasattr(found, "__await__"):
             found = found()
-    except Complaint:
+    except UsageError:
         raise
     except Exception as problem:
-        raise ForeignFailure(problem) from problem
+        raise UserCodeError(problem) from problem
     if not callable(found):
-        raise Complaint(f"{target} cannot be called, so it is no handler")
+        raise UsageError(f"{target} cannot be called, so it is no handler")
     return cast("Handler", found)
 
 
@@ -245,7 +245,7 @@ def imported(module: str) -> ModuleType:
     """Import a module, also from the current folder.
 
     Raises:
-        Complaint: there is no such module.
+        UsageError: there is no such module.
         Exception: what it raises.
     """
     here = str(Path.cwd())
@@ -256,7 +256,7 @@ def imported(module: str) -> ModuleType:
     except ModuleNotFoundError as problem:
         # If a module that was found asked for another in vain, it is in the traceback.
         if foreign_part(problem.__traceback__) is None:
-            raise Complaint(f"no such module: {module}") from problem
+            raise UsageError(f"no such module: {module}") from problem
         raise
 
 
@@ -264,12 +264,12 @@ def look_up(module: ModuleType, name: str) -> Any:
     """Return what has the dotted ``name`` in ``module``.
 
     Raises:
-        Complaint: nothing has it.
+        UsageError: nothing has it.
     """
     try:
         return reduce(getattr, name.split("."), module)
     except AttributeError as problem:
-        raise Complaint(f"no {name} in the module {module.__name__}") from problem
+        raise UsageError(f"no {name} in the module {module.__name__}") from problem
 
 
 def format_foreign(problem: Exception) -> list[str]:

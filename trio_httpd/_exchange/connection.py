@@ -14,7 +14,7 @@ import trio
 
 from .._message.content import RequestContent
 from .._message.errors import HeaderItems
-from .._message.lane import SPENT, Lane
+from .._message.lane import CLOSED, Lane
 from .._message.reply import JSON, Reply
 from .._message.request import Request, RequestHead
 from .._message.response import Response, redirection, require_status
@@ -23,7 +23,7 @@ from .._static.docroot import Docroot, DocrootLike, docroot_of
 from .._static.file_server import serve_file
 from .._static.send_file import ChosenFile, send_file
 from .._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
-from .context import Service
+from .context import ServerContext
 from .upgrade import agree_on_upgrade
 
 
@@ -34,16 +34,16 @@ class Connection:
     once in sixteen calls.
     """
 
-    __slots__ = ("_content", "_lane", "_reply", "_request", "_service", "head")
+    __slots__ = ("_content", "_context", "_lane", "_reply", "_request", "head")
 
-    def __init__(self, head: RequestHead, lane: Lane, service: Service) -> None:
+    def __init__(self, head: RequestHead, lane: Lane, context: ServerContext) -> None:
         self.head = head
         self._lane = lane
-        self._service = service
+        self._context = context
         self._request: Request | None = None
         self._content: RequestContent | None = None
         is_head = head.method == "HEAD"
-        self._reply = Reply(lane, service.standing, service.limits.send_chunk, is_head)
+        self._reply = Reply(lane, context.standing, context.limits.send_chunk, is_head)
 
     def __repr__(self) -> str:
         return f"<Connection {self.request!r}>"
@@ -86,7 +86,7 @@ class Connection:
     def body(self) -> RequestContent:
         """The content as a stream; ``async for chunk in conn.body``."""
         if self._content is None:
-            self._content = RequestContent(self.head, self._lane, self._service.limits.body)
+            self._content = RequestContent(self.head, self._lane, self._context.limits.body)
         return self._content
 
     @property
@@ -297,7 +297,7 @@ class Connection:
 
         Else raises, and when cancelled: as `send`.
         """
-        held, part = self._service.held, (offset, count)
+        held, part = self._context.held, (offset, count)
         await send_file(self._reply, self.request, held, file, part=part, filename=filename)
 
     async def serve_file(
@@ -321,8 +321,8 @@ class Connection:
         Else raises, and when cancelled: as `finish`.
         """
         if not isinstance(docroot, Docroot):
-            docroot = docroot_of(docroot or self._service.docroot)
-        rest = serve_file(self._reply, self.request, self._service.held, docroot, path)
+            docroot = docroot_of(docroot or self._context.docroot)
+        rest = serve_file(self._reply, self.request, self._context.held, docroot, path)
         if rest is not None:
             await rest
 
@@ -353,8 +353,8 @@ class Connection:
         # Who is cancelled before a byte has left can still be answered for.
         await trio.lowlevel.checkpoint_if_cancelled()
         reply.fixed = reply.out = reply.finished = True
-        answer = [*switch, *reply.standing_pairs(), *reply.fields, *fields]
-        return await self._lane.take_over(101, answer)
+        answer = [*switch, *reply.default_pairs(), *reply.fields, *fields]
+        return await self._lane.switch_protocols(101, answer)
 
     # For those who run it.
 
@@ -392,7 +392,7 @@ class Connection:
 
     def retire(self) -> None:
         """Let go of the lane: the exchange is over, whoever still holds this."""
-        self._lane = self._reply.lane = SPENT
+        self._lane = self._reply.lane = CLOSED
         if self._content is not None:
             self._content.retire()
 

@@ -1,4 +1,4 @@
-"""The service: what all exchanges of one server share."""
+"""The context: what all exchanges of one server share."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .._message.limits import Limits, Timeouts
-from .._message.response import StandingFields
+from .._message.response import DefaultHeaders
 from .._static.docroot import Docroot
-from .._static.files.cache import HeldFiles
+from .._static.files.cache import OpenFileCache
 
 OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
 
 
 @dataclass(slots=True)
-class Service:
+class ServerContext:
     """A handler with everything decided about how it is served.
 
     ``handler`` takes a `Connection`; it stands on a higher floor, hence ``Any``.
@@ -26,9 +26,9 @@ class Service:
     timeouts: Timeouts
     limits: Limits
     docroot: Docroot | None
-    standing: StandingFields
+    standing: DefaultHeaders
     on_error: OnError
-    held: HeldFiles
+    held: OpenFileCache
     """The files that are kept open; none before it is served."""
 
 

@@ -13,7 +13,7 @@ from .._message.response import Response
 from .._net.errors import PeerGone
 from .._syntax.quoting import quoted
 from .connection import Connection, Handler
-from .context import Service
+from .context import ServerContext
 
 logger = logging.getLogger("trio_httpd.connection")
 
@@ -23,13 +23,13 @@ def answer_to(problem: Exception) -> Response | None:
     match _sole_cause(problem):
         case HTTPError(status=status, detail=detail, headers=headers):
             return Response.text(status, detail, headers)
-        case cause if is_goodbye(cause):
+        case cause if is_disconnect(cause):
             return None
         case _:
             return Response.text(500)  # Its text may hold secrets: to the log only.
 
 
-def is_goodbye(problem: Exception) -> bool:
+def is_disconnect(problem: Exception) -> bool:
     """Whether ``problem`` only says that the peer has gone, maybe several times."""
     if isinstance(problem, ExceptionGroup):
         return problem.split(PeerGone)[1] is None
@@ -43,7 +43,7 @@ def _sole_cause(problem: Exception) -> Exception:
     return problem
 
 
-class LetOut(Exception):  # noqa: N818 -- a decision, not an error
+class Propagate(Exception):  # noqa: N818 -- a decision, not an error
     """Carries ``problem`` past everything that would report it once more."""
 
     def __init__(self, problem: Exception) -> None:
@@ -51,11 +51,11 @@ class LetOut(Exception):  # noqa: N818 -- a decision, not an error
         self.problem = problem
 
 
-async def dispatch(conn: Connection, handler: Handler, service: Service) -> None:
+async def dispatch(conn: Connection, handler: Handler, context: ServerContext) -> None:
     """Run the handler for one exchange, to the end of its response.
 
     Raises:
-        LetOut: ``on_error`` lets a failure out; the peer has had its answer.
+        Propagate: ``on_error`` lets a failure out; the peer has had its answer.
 
     Cancelled: the response is where it is; whoever cancels decides what follows.
     """
@@ -71,13 +71,13 @@ async def dispatch(conn: Connection, handler: Handler, service: Service) -> None
         if unfinished is not None:
             await unfinished
     except Exception as problem:
-        await _settle(conn, problem, service)
+        await _settle(conn, problem, context)
     except BaseExceptionGroup as group:
         # A handler's nursery was cancelled while a task of it failed.
         cancelled, rest = group.split(trio.Cancelled)
         if cancelled is None or not isinstance(rest, ExceptionGroup):
             raise
-        _report_fault(rest, conn, service)
+        _report_fault(rest, conn, context)
         raise cancelled from None
 
 
@@ -97,7 +97,7 @@ async def _respond(conn: Connection, result: object) -> None:
             raise TypeError(f"a handler cannot return this: {quoted(result)}")
 
 
-async def _settle(conn: Connection, problem: Exception, service: Service) -> None:
+async def _settle(conn: Connection, problem: Exception, context: ServerContext) -> None:
     """Tell the peer, then whoever runs the server, about a handler that failed."""
     cause = _sole_cause(problem)
     if isinstance(cause, PeerError):
@@ -108,31 +108,31 @@ async def _settle(conn: Connection, problem: Exception, service: Service) -> Non
     except PeerGone:
         pass
     except Exception as worse:  # An answer that cannot be sent, say for its fields.
-        await _settle(conn, worse, service)
+        await _settle(conn, worse, context)
     finally:  # Even if we are cancelled while we tell the peer.
-        _report_fault(problem, conn, service)
+        _report_fault(problem, conn, context)
 
 
-def _report_fault(problem: Exception, conn: Connection, service: Service) -> None:
+def _report_fault(problem: Exception, conn: Connection, context: ServerContext) -> None:
     """Report ``problem`` unless it is an answer or a goodbye."""
-    if not isinstance(_sole_cause(problem), HTTPError) and not is_goodbye(problem):
-        report(problem, conn, "handler", service)
+    if not isinstance(_sole_cause(problem), HTTPError) and not is_disconnect(problem):
+        report(problem, conn, "handler", context)
 
 
-def report(problem: Exception, conn: Connection | None, doing: str, service: Service) -> None:
+def report(problem: Exception, conn: Connection | None, doing: str, context: ServerContext) -> None:
     """Hand a failure that is nobody's answer to ``on_error``.
 
     Raises:
-        LetOut: with ``problem`` itself where ``on_error`` is "raise", or with what the
+        Propagate: with ``problem`` itself where ``on_error`` is "raise", or with what the
             callable raises.
     """
-    match service.on_error:
+    match context.on_error:
         case None:
             logger.error("%s failed: %a", doing, conn, exc_info=problem)
         case "raise":
-            raise LetOut(problem)
+            raise Propagate(problem)
         case decide:
             try:
                 decide(problem, conn, doing)
             except Exception as another:
-                raise LetOut(another) from (None if another is problem else problem)
+                raise Propagate(another) from (None if another is problem else problem)

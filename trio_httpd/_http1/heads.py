@@ -56,7 +56,7 @@ _ORDINARY = re.compile(
 _FACTS = {b"connection", b"content-length", b"expect", b"transfer-encoding"}
 
 
-def read_ordinary(data: bytes, start: int, end: int, limits: Limits) -> RequestHead | None:
+def parse_fast(data: bytes, start: int, end: int, limits: Limits) -> RequestHead | None:
     """Return the head in ``data`` from ``start`` to ``end`` if it is an ordinary one."""
     size = end - start  # If it is within both limits, so are its parts.
     if size > limits.request_line or size > limits.header_bytes:
@@ -83,7 +83,7 @@ def read_ordinary(data: bytes, start: int, end: int, limits: Limits) -> RequestH
     return head
 
 
-def read_strictly(raw: bytes, limits: Limits) -> RequestHead:
+def parse_strict(raw: bytes, limits: Limits) -> RequestHead:
     """Return the head in ``raw``, after the gate and as h11 reads it.
 
     Raises:

@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import trio
 
-from .._exchange.context import Service
+from .._exchange.context import ServerContext
 from .._message.errors import PeerError
 from .._message.request import RequestHead
 from .._message.response import Fields, ResponseHead
 from .._net.addresses import Address
 from .._net.blocking import RunBlocking
-from .._net.data_rates import Progress
+from .._net.data_rates import ReceiveRate
 from .._net.sending import Unsent, UnsentFile
 from .._net.transport import Transport
 from .._net.upgraded import UpgradedStream
-from .parser import Http1Codec
+from .parser import Http1Parser
 from .writer import (
     Framing,
     format_chunk,
@@ -43,15 +43,15 @@ class Http1Lane:
     """The lane of one exchange on a transport; see `Lane` for its verbs."""
 
     __slots__ = (
-        "_codec",
+        "_context",
         "_ending",
         "_framing",
         "_head",
         "_interim",
         "_opened",
+        "_parser",
         "_progress",
         "_reading",
-        "_service",
         "_transport",
         "closing",
         "fairness",
@@ -63,17 +63,17 @@ class Http1Lane:
     def __init__(
         self,
         transport: Transport,
-        codec: Http1Codec,
-        service: Service,
+        parser: Http1Parser,
+        context: ServerContext,
         head: RequestHead,
         closing: bool,
     ) -> None:
         self._transport = transport
-        self._codec = codec
-        self._service = service
+        self._parser = parser
+        self._context = context
         self._head = head
         self._framing = Framing.LENGTH
-        self._progress: Progress | None = None
+        self._progress: ReceiveRate | None = None
         self._reading = False  # The handler has begun to read the content.
         self._opened = False  # The final head is on its way.
         self._ending = False  # And so is the end.
@@ -106,13 +106,13 @@ class Http1Lane:
     @property
     def content_arrived(self) -> bool:
         """See `Lane.content_arrived`."""
-        return bool(self._codec.unread)
+        return bool(self._parser.unread)
 
     def receive_nowait(self) -> bytes | None:
         """See `Lane.receive_nowait`."""
         self._reading = True
         try:
-            data = self._codec.next_content()
+            data = self._parser.next_content()
         except PeerError:
             self.closing = True
             raise
@@ -122,13 +122,15 @@ class Http1Lane:
 
     async def receive(self) -> bytes:
         """See `Lane.receive`."""
-        timeouts, limits = self._service.timeouts, self._service.limits
+        timeouts, limits = self._context.timeouts, self._context.limits
         while (data := self.receive_nowait()) is None:
-            progress = self._progress = self._progress or Progress(timeouts.body, limits.progress)
+            progress = self._progress = self._progress or ReceiveRate(
+                timeouts.body, limits.progress
+            )
             began = trio.current_time()
             try:
                 with trio.move_on_after(max(0, progress.left)) as patience:
-                    await feed(self._codec, self._transport, limits.receive_chunk)
+                    await feed(self._parser, self._transport, limits.receive_chunk)
             finally:  # A handler that gives up waiting has waited all the same.
                 progress.waited(trio.current_time() - began)
             if patience.cancelled_caught:
@@ -164,7 +166,7 @@ class Http1Lane:
                 return bytes(rest) + data
         else:
             data = opening + data
-            if opening and end and not (self.closing or self._codec.unread):
+            if opening and end and not (self.closing or self._parser.unread):
                 return self._transport.post(data)
         if rest := self._transport.send_nowait(data):
             return rest
@@ -199,7 +201,7 @@ class Http1Lane:
             framing = self._framing = framing_for(head, self._head.http_version)
         if framing is Framing.CLOSE:
             self.closing = self._transport.ends_content = True
-        elif not self._codec.content.ended and self._content_is_in_the_way(end=end):
+        elif not self._parser.content.ended and self._content_is_in_the_way(end=end):
             self.closing = True
         self._opened = True
         if self.closing or self._head.asks_keep_alive or head.options:
@@ -211,22 +213,22 @@ class Http1Lane:
             options = (b"close", *options)
         elif self._head.asks_keep_alive:
             options = (b"keep-alive", *options)
-        return format_persistence(options, self._service.timeouts.keep_alive)
+        return format_persistence(options, self._context.timeouts.keep_alive)
 
     def _content_is_in_the_way(self, *, end: bool) -> bool:
         """Whether content that nobody will read stands before the next request."""
-        codec = self._codec
-        if self._head.expectations and not self._reading and not codec.unread:
+        parser = self._parser
+        if self._head.expectations and not self._reading and not parser.unread:
             return True  # It may come or not: the peer was never told to go on.
-        return (end or not self._reading) and codec.content_left > MOST_DRAINED
+        return (end or not self._reading) and parser.content_left > MOST_DRAINED
 
-    async def take_over(self, status: int, fields: Fields) -> trio.abc.Stream:
-        """See `Lane.take_over`."""
+    async def switch_protocols(self, status: int, fields: Fields) -> trio.abc.Stream:
+        """See `Lane.switch_protocols`."""
         transport = self._transport
         self.closing = self._opened = True
         transport.deadlines.handler.leave(transport)
         await transport.send(format_interim(status, fields))
-        self.upgraded = UpgradedStream(transport, self._codec.take_rest())
+        self.upgraded = UpgradedStream(transport, self._parser.take_rest())
         return self.upgraded
 
     # The end.
@@ -245,6 +247,6 @@ class Http1Lane:
         self._transport.abort()
 
 
-async def feed(codec: Http1Codec, transport: Transport, chunk: int) -> None:
-    """Let ``codec`` have what arrives next, ``chunk`` bytes at most."""
-    codec.feed(await transport.receive(chunk))
+async def feed(parser: Http1Parser, transport: Transport, chunk: int) -> None:
+    """Let ``parser`` have what arrives next, ``chunk`` bytes at most."""
+    parser.receive_data(await transport.receive(chunk))

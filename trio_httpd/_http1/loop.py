@@ -24,17 +24,17 @@ import trio
 from .._exchange.access_log import log_exchange
 from .._exchange.access_log import logger as access_log
 from .._exchange.connection import Connection
-from .._exchange.context import Service
+from .._exchange.context import ServerContext
 from .._exchange.dispatch import dispatch
 from .._message.errors import PeerError
 from .._message.request import Request, RequestHead
 from .._message.response import Response
-from .._net.checkpoints import A_CALL
+from .._net.checkpoints import CALL
 from .._net.deadlines import DeadlineQueue
 from .._net.errors import PeerGone
 from .._net.transport import Transport
 from .lane import MOST_DRAINED, Http1Lane, feed
-from .parser import Http1Codec
+from .parser import Http1Parser
 from .shortcut import Shortcut, WrittenResponse
 
 logger = logging.getLogger("trio_httpd.connection")
@@ -42,13 +42,13 @@ logger = logging.getLogger("trio_httpd.connection")
 _NO_REQUEST = RequestHead("GET", "/", "1.1", b"")
 
 
-async def serve_http1(transport: Transport, service: Service) -> None:
+async def serve_http1(transport: Transport, context: ServerContext) -> None:
     """Serve HTTP/1 on ``transport`` until it is done, and close it if that can be done.
 
     Raises:
-        LetOut: with what ``on_error`` lets out of a handler's failure.
+        Propagate: with what ``on_error`` lets out of a handler's failure.
     """
-    loop = Http1Loop(transport, service)
+    loop = Http1Loop(transport, context)
     try:
         with transport.scope:
             await loop.serve_requests()
@@ -58,9 +58,9 @@ async def serve_http1(transport: Transport, service: Service) -> None:
         pass
 
 
-async def refuse_http1(transport: Transport, service: Service, answer: Response) -> None:
+async def refuse_http1(transport: Transport, context: ServerContext, answer: Response) -> None:
     """Send ``answer`` on ``transport`` before anything was read from it."""
-    loop = Http1Loop(transport, service)
+    loop = Http1Loop(transport, context)
     try:
         await loop.say(answer)
         await loop.part()
@@ -74,23 +74,23 @@ class Http1Loop:
 
     __slots__ = (
         "_began",
-        "_codec",
         "_conn",
+        "_context",
         "_head",
         "_is_logged",
         "_lane",
+        "_parser",
         "_part_by",
         "_served",
-        "_service",
         "_shortcut",
         "_transport",
     )
 
-    def __init__(self, transport: Transport, service: Service) -> None:
+    def __init__(self, transport: Transport, context: ServerContext) -> None:
         self._transport = transport
-        self._service = service
-        self._codec = Http1Codec(service.limits)
-        self._shortcut = Shortcut.of(service) if transport.prompt else None
+        self._context = context
+        self._parser = Http1Parser(context.limits)
+        self._shortcut = Shortcut.of(context) if transport.prompt else None
         self._served = 0
         self._began: float | None = None  # The last exchange, if it is to be logged.
         self._is_logged = access_log.isEnabledFor(logging.INFO)
@@ -101,7 +101,7 @@ class Http1Loop:
 
     async def serve_requests(self) -> None:
         """Serve requests until the transport is to be closed."""
-        transport, service = self._transport, self._service
+        transport, context = self._transport, self._context
         handling = transport.deadlines.handler
         waiting = transport.deadlines.connection_setup
         while True:
@@ -121,15 +121,15 @@ class Http1Loop:
                 waiting = transport.deadlines.keep_alive
                 continue
             conn, lane = self._begin_exchange(head)
-            handler = self._handle if handling.is_finite else service.handler
+            handler = self._handle if handling.is_finite else context.handler
             try:
-                await dispatch(conn, handler, service)
+                await dispatch(conn, handler, context)
             finally:
                 if transport.expired is not handling:  # Else see `part`.
                     self._end_exchange(conn)
             if lane.closing or transport.broken or transport.receiving or transport.expired:
                 return
-            if not (self._codec.content.ended or await self._drain()):
+            if not (self._parser.content.ended or await self._drain()):
                 return
             # Nothing of an exchange is kept while we wait for the next.
             self._head, self._lane = _NO_REQUEST, None
@@ -138,25 +138,25 @@ class Http1Loop:
 
     async def _next_head(self, waiting: DeadlineQueue) -> RequestHead | None:
         """Return the next head; None where the peer or the time ended before."""
-        codec, transport = self._codec, self._transport
+        parser, transport = self._parser, self._transport
         phase = waiting
-        if codec.unread:  # It was sent before its turn: has not been waited for.
-            if (head := codec.next_head()) is not None:
+        if parser.unread:  # It was sent before its turn: has not been waited for.
+            if (head := parser.next_head()) is not None:
                 return head
-            phase = transport.deadlines.header if codec.head_begun else waiting
-        chunk = self._service.limits.receive_chunk
+            phase = transport.deadlines.header if parser.head_begun else waiting
+        chunk = self._context.limits.receive_chunk
         phase.enter(transport)
         try:
             while True:
                 await transport.arrival(chunk)
                 if (data := transport.take_arrived(chunk)) is None:
                     continue
-                codec.feed(data)
-                if (head := codec.next_head()) is not None or codec.fed_all:
+                parser.receive_data(data)
+                if (head := parser.next_head()) is not None or parser.received_all:
                     return head if transport.expired is None else None
                 # From waiting to reading a head, and never back: a peer that begins
                 # and takes it back would have all the time in the world.
-                if phase is waiting and codec.head_begun:
+                if phase is waiting and parser.head_begun:
                     phase.leave(transport)
                     phase = transport.deadlines.header
                     phase.enter(transport)
@@ -169,13 +169,13 @@ class Http1Loop:
     def _begin_exchange(self, head: RequestHead) -> tuple[Connection, Http1Lane]:
         """Return the connection object for one request, and the lane that it goes through."""
         self._served += 1
-        last = self._served >= self._service.limits.requests_per_connection
+        last = self._served >= self._context.limits.requests_per_connection
         self._began = trio.current_time() if self._is_logged else None
         self._head = head
         lane = self._lane = Http1Lane(
-            self._transport, self._codec, self._service, head, last or not head.keep_alive
+            self._transport, self._parser, self._context, head, last or not head.keep_alive
         )
-        conn = self._conn = Connection(head, lane, self._service)
+        conn = self._conn = Connection(head, lane, self._context)
         return conn, lane
 
     def _end_exchange(self, conn: Connection) -> None:
@@ -193,7 +193,7 @@ class Http1Loop:
     def _known_answer(self, head: RequestHead) -> WrittenResponse | None:
         """Return what is known to be the whole answer, where that can be sent as it is."""
         assert self._shortcut is not None
-        if self._codec.unread or self._served + 1 >= self._service.limits.requests_per_connection:
+        if self._parser.unread or self._served + 1 >= self._context.limits.requests_per_connection:
             return None
         return self._shortcut.answer_to(head)
 
@@ -201,7 +201,7 @@ class Http1Loop:
         """Send a whole response; what is returned is still to be awaited."""
         self._served += 1
         transport = self._transport
-        transport.fairness.left -= A_CALL + len(known.data)
+        transport.fairness.left -= CALL + len(known.data)
         if transport.fairness.left <= 0 or self._is_logged:
             return self._send_in_turn(head, known)
         rest = transport.post(known.data)
@@ -226,19 +226,19 @@ class Http1Loop:
         handling = self._transport.deadlines.handler
         handling.enter(self._transport)
         try:
-            return await self._service.handler(conn)
+            return await self._context.handler(conn)
         finally:
             handling.leave(self._transport)
 
     async def _drain(self) -> bool:
         """Read what is left of the content; whether that ended, and soon enough."""
-        drained, chunk = 0, self._service.limits.receive_chunk
-        self._part_by = trio.current_time() + self._service.timeouts.linger
+        drained, chunk = 0, self._context.limits.receive_chunk
+        self._part_by = trio.current_time() + self._context.timeouts.linger
         with trio.move_on_at(self._part_by):
             try:
                 while drained <= MOST_DRAINED:
-                    if (data := self._codec.next_content()) is None:
-                        await feed(self._codec, self._transport, chunk)
+                    if (data := self._parser.next_content()) is None:
+                        await feed(self._parser, self._transport, chunk)
                     elif data:
                         drained += len(data)
                     else:
@@ -261,8 +261,8 @@ class Http1Loop:
             await self._end_handling()
         elif transport.expired or transport.ended:
             return
-        if not (self._codec.fed_all or self._peer_is_done() or self._is_read_by_others()):
-            timeouts, limits = self._service.timeouts, self._service.limits
+        if not (self._parser.received_all or self._peer_is_done() or self._is_read_by_others()):
+            timeouts, limits = self._context.timeouts, self._context.limits
             until = min(self._part_by, trio.current_time() + timeouts.linger)
             await transport.linger(until, limits.receive_chunk)
 
@@ -279,7 +279,7 @@ class Http1Loop:
     def _peer_is_done(self) -> bool:
         """Whether the peer said that it sends no more, and has sent no more."""
         # After content old clients send another CRLF (RFC 9112 §2.2): that is not it.
-        return not self._head.keep_alive and self._head.length == 0 and not self._codec.unread
+        return not self._head.keep_alive and self._head.length == 0 and not self._parser.unread
 
     def _is_read_by_others(self) -> bool:
         """Whether a task of a handler's still reads, or an upgraded stream is closed."""
@@ -289,8 +289,8 @@ class Http1Loop:
     async def say(self, answer: Response) -> None:
         """Answer what was no request, as the last word here."""
         self._head = _NO_REQUEST
-        self._lane = Http1Lane(self._transport, self._codec, self._service, _NO_REQUEST, True)
-        conn = Connection(_NO_REQUEST, self._lane, self._service)
+        self._lane = Http1Lane(self._transport, self._parser, self._context, _NO_REQUEST, True)
+        conn = Connection(_NO_REQUEST, self._lane, self._context)
         try:
             await conn.respond(answer)
         finally:

@@ -1,4 +1,4 @@
-"""The HTTP/1 codec: bytes in, heads and content out. Knows no stream and no trio.
+"""The HTTP/1 parser: bytes in, heads and content out. Knows no stream and no trio.
 
 Here a head ends, and content begins; what a head says is read by `heads`, and
 content is cut out of the buffer by the readers of `framing`.
@@ -12,16 +12,16 @@ from .._message.errors import PeerError
 from .._message.limits import Limits
 from .._message.request import RequestHead
 from .framing import ChunkedReader, ContentReader, LengthReader
-from .heads import read_ordinary, read_strictly
+from .heads import parse_fast, parse_strict
 from .strictness import check_beginning
 
 _NO_CONTENT = LengthReader(0)
 
 
-class Http1Codec:
+class Http1Parser:
     """What a peer has sent on one transport, request by request."""
 
-    __slots__ = ("_at", "_checked", "_fault", "_limits", "content", "fed_all", "unread")
+    __slots__ = ("_at", "_checked", "_fault", "_limits", "content", "received_all", "unread")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -32,13 +32,13 @@ class Http1Codec:
         self.content: ContentReader = _NO_CONTENT
         """What reads the content of the last head."""
         self._fault: PeerError | None = None  # In content: nothing after it has meaning.
-        self.fed_all = False
+        self.received_all = False
         """Whether the peer's side has ended."""
 
-    def feed(self, data: bytes) -> None:
+    def receive_data(self, data: bytes) -> None:
         """Add what has arrived; b"" is the end of the peer's side."""
         if not data:
-            self.fed_all = True
+            self.received_all = True
         elif not self.unread:
             self.unread = data
         else:
@@ -72,7 +72,7 @@ class Http1Codec:
             self._check_beginning()
             return None
         self._at = end
-        head = read_ordinary(buffer, at, end, self._limits) or read_strictly(
+        head = parse_fast(buffer, at, end, self._limits) or parse_strict(
             buffer[at:end], self._limits
         )
         self.content = self._reader_for(head) if head.length != 0 else _NO_CONTENT
@@ -89,7 +89,7 @@ class Http1Codec:
         if self.head_begun:
             check_beginning(rest, max(0, self._checked - self._at), self._limits)
         self._checked = len(self.unread)
-        if rest and self.fed_all:
+        if rest and self.received_all:
             raise PeerError(400, "the request ended within its head")
 
     def next_content(self) -> bytes | None:
@@ -104,7 +104,7 @@ class Http1Codec:
             raise self._fault
         try:
             piece, self._at = self.content.read(self.unread, self._at)
-            if not (piece or self.content.ended) and self.fed_all:
+            if not (piece or self.content.ended) and self.received_all:
                 raise PeerError(400, "the request ended within its content")
         except PeerError as fault:
             self._fault = fault

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .._exchange.context import Service
+from .._exchange.context import ServerContext
 from .._message.request import RequestHead
-from .._message.response import Fields, Standing, StandingFields
+from .._message.response import DefaultHeaders, Fields, RenderedFields
 from .._static.docroot import Docroot
-from .._static.files.cache import HeldFiles
+from .._static.files.cache import OpenFileCache
 from .._static.files.representation import Representation
 from .writer import Framing, format_head
 
@@ -31,7 +31,7 @@ class WrittenResponse:
         size: of the content.
     """
 
-    standing: Standing
+    standing: RenderedFields
     data: bytes
     size: int
 
@@ -47,18 +47,18 @@ class Shortcut:
 
     __slots__ = ("_docroot", "_held", "_standing")
 
-    def __init__(self, docroot: Docroot, held: HeldFiles, standing: StandingFields) -> None:
+    def __init__(self, docroot: Docroot, held: OpenFileCache, standing: DefaultHeaders) -> None:
         self._docroot = docroot
         self._held = held
         self._standing = standing
 
     @classmethod
-    def of(cls, service: Service) -> Shortcut | None:
-        """Return the shortcut of a service that can have one."""
-        handler = service.handler
+    def of(cls, context: ServerContext) -> Shortcut | None:
+        """Return the shortcut of a context that can have one."""
+        handler = context.handler
         if type(handler) is not Docroot or handler.rules.looks_at_requests:
             return None  # Of a subclass nobody knows what it does when it is called.
-        return cls(handler, service.held, service.standing)
+        return cls(handler, context.held, context.standing)
 
     def answer_to(self, head: RequestHead) -> WrittenResponse | None:
         """Return a whole response, None where the long way has to be gone."""
@@ -74,7 +74,7 @@ class Shortcut:
         chosen.written = written = self._write(chosen, standing)
         return written
 
-    def _write(self, chosen: Representation, standing: Standing) -> WrittenResponse | None:
+    def _write(self, chosen: Representation, standing: RenderedFields) -> WrittenResponse | None:
         """Write the response, once a second; None where its content is not known."""
         content, fields = chosen.content, chosen.fields
         if content is None or not self._standing.named.isdisjoint(fields.names):
@@ -87,7 +87,7 @@ class Shortcut:
 class _WholeHead:
     """The head of a whole file; see `ResponseHead`."""
 
-    standing: Standing
+    standing: RenderedFields
     length: int | None
     status: int = 200
     reason: bytes = b""

@@ -15,9 +15,9 @@ from typing import Final
 
 import trio
 
-from .._net.checkpoints import A_CALL
+from .._net.checkpoints import CALL
 from .errors import HTTPError, PeerError
-from .lane import SPENT, Lane
+from .lane import CLOSED, Lane
 from .request import RequestHead
 
 
@@ -115,7 +115,7 @@ class RequestContent(trio.abc.ReceiveStream):
 
     def retire(self) -> None:
         """Let go of the lane: the exchange is over."""
-        self._lane = SPENT
+        self._lane = CLOSED
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._stash[:count])
@@ -131,7 +131,7 @@ class RequestContent(trio.abc.ReceiveStream):
         while True:
             # What is at hand may be much, in tiny chunks.
             fairness = self._lane.fairness
-            fairness.left -= A_CALL
+            fairness.left -= CALL
             if fairness.left <= 0:
                 await fairness.take_turn()
             if len(self._stash) >= count or self._ended:

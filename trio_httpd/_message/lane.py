@@ -5,7 +5,7 @@ content go down. HTTP/1 makes a lane for each exchange, one after the other on a
 transport; HTTP/2 has many side by side. Whoever stands above knows no version; whoever
 stands below knows no meaning.
 
-`SpentLane` takes a lane's place when the exchange is over, so that a task which still
+`ClosedLane` takes a lane's place when the exchange is over, so that a task which still
 holds the connection object cannot reach into the next exchange.
 """
 
@@ -18,7 +18,7 @@ import trio
 
 from .._net.addresses import Address
 from .._net.blocking import RunBlocking
-from .._net.checkpoints import Fairness
+from .._net.checkpoints import CheckpointBudget
 from .._net.sending import Unsent, UnsentFile
 from .response import Fields, ResponseHead
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Lane(Protocol):
     """The events of one exchange, both ways."""
 
-    fairness: Fairness
+    fairness: CheckpointBudget
     """Whose turn it is, counted for the transport as a whole."""
     prompt: bool
     """Whether `send_nowait` sends at all, or leaves everything to `send_rest`."""
@@ -88,7 +88,7 @@ class Lane(Protocol):
         `OSError` where it cannot be read. The lane can send no more.
         """
 
-    async def take_over(self, status: int, fields: Fields) -> trio.abc.Stream:
+    async def switch_protocols(self, status: int, fields: Fields) -> trio.abc.Stream:
         """Send a head that ends HTTP here, and return what then is a bare stream."""
 
     def close_after(self) -> None:
@@ -101,10 +101,10 @@ class Lane(Protocol):
         """Reset the transport now."""
 
 
-class SpentLane:
+class ClosedLane:
     """The lane of an exchange that is over: it gives nothing and takes nothing."""
 
-    fairness = Fairness()
+    fairness = CheckpointBudget()
     prompt = takes_files = False
     remote_addr: Address | None = None
     local_addr: Address | None = None
@@ -138,7 +138,7 @@ class SpentLane:
         """Raise: the response is finished."""
         raise trio.ClosedResourceError("the exchange is over")
 
-    async def take_over(self, status: int, fields: Fields) -> trio.abc.Stream:
+    async def switch_protocols(self, status: int, fields: Fields) -> trio.abc.Stream:
         """Raise: the transport serves others now."""
         raise trio.ClosedResourceError("the exchange is over")
 
@@ -148,4 +148,4 @@ class SpentLane:
     cut = abort = close_after
 
 
-SPENT: Final = SpentLane()
+CLOSED: Final = ClosedLane()

@@ -22,17 +22,17 @@ from typing import NoReturn
 
 import trio
 
-from .._net.checkpoints import A_CALL
+from .._net.checkpoints import CALL
 from .._net.errors import PeerGone
 from .._net.sending import Unsent, UnsentFile
 from .._syntax.fields import encode_field
 from .._syntax.ranges import ByteRange
 from .lane import Lane
 from .response import (
+    DefaultHeaders,
     Fields,
+    RenderedFields,
     ResponseHead,
-    Standing,
-    StandingFields,
     encode_reason,
     parse_length,
     require_status,
@@ -77,9 +77,9 @@ class Reply:
 
     bodiless: bool
     length: int | None
-    standing: Standing
+    standing: RenderedFields
 
-    def __init__(self, lane: Lane, defaults: StandingFields, chunk: int, to_head: bool) -> None:
+    def __init__(self, lane: Lane, defaults: DefaultHeaders, chunk: int, to_head: bool) -> None:
         self.lane = lane
         self._defaults = defaults
         self._send_chunk = chunk
@@ -89,7 +89,7 @@ class Reply:
         self.reason = b""
         self.fields: Fields = []
         self._overrides: frozenset[bytes] = frozenset()
-        self._shared: Standing | None = None  # Adopted as the whole response goes out.
+        self._shared: RenderedFields | None = None  # Adopted as the whole response goes out.
         self.options: tuple[bytes, ...] = ()
         self.declared: int | None = None  # The length of the content, where it was said.
         self._sent = 0
@@ -168,11 +168,11 @@ class Reply:
         if not self.names(b"content-type"):
             self._add(field, b"content-type")
 
-    def standing_pairs(self) -> Fields:
+    def default_pairs(self) -> Fields:
         """Return the standing fields that no field of this reply stands in for."""
         return self._defaults.now().without(self._overrides).pairs
 
-    def adopt(self, shared: Standing) -> None:
+    def adopt(self, shared: RenderedFields) -> None:
         """Add fields that many replies share, but for those that have been set.
 
         A tag or a date that was set is replaced. None of the fields frames a message.
@@ -187,7 +187,7 @@ class Reply:
         own = {name.lower() for name, _ in self.fields} - {b"vary"}
         self.fields += [field for field in shared.pairs if field[0].lower() not in own]
 
-    def send_shared_nowait(self, shared: Standing, content: bytes) -> Awaitable[None] | None:
+    def send_shared_nowait(self, shared: RenderedFields, content: bytes) -> Awaitable[None] | None:
         """`send_whole_nowait` with ``shared`` adopted, which are not rendered anew."""
         if self.fields or not self._defaults.named.isdisjoint(shared.names):
             self.adopt(shared)
@@ -232,7 +232,7 @@ class Reply:
         if self._held_size > self._send_chunk:
             return self._push(end=False)
         fairness = self.lane.fairness
-        fairness.left -= A_CALL
+        fairness.left -= CALL
         return fairness.take_turn() if fairness.left <= 0 else None
 
     async def send_whole(self, content: bytes | str) -> None:
@@ -275,7 +275,7 @@ class Reply:
         if self._sent + part.size > self.declared:
             raise RuntimeError(f"more content than the declared {self.declared} bytes")
         # The system moves it: that takes a sixteenth of the time that we would need.
-        self.lane.fairness.left -= A_CALL + part.size // 16
+        self.lane.fairness.left -= CALL + part.size // 16
         if self.lane.fairness.left <= 0 or self._held:
             return self._send_in_turn(
                 *([partial(self._begin_push, end=False)] if self._held else []),
@@ -325,7 +325,7 @@ class Reply:
     def _push(self, *, end: bool) -> Awaitable[None] | None:
         """Send what is held, after the head; what is returned is still to be awaited."""
         fairness = self.lane.fairness
-        fairness.left -= A_CALL + self._held_size
+        fairness.left -= CALL + self._held_size
         if fairness.left <= 0 or not self.lane.prompt:
             return self._send_in_turn(partial(self._begin_push, end=end))
         rest = self._begin_push(end=end)

@@ -44,7 +44,7 @@ class RequestHead:
     expectations: tuple[bytes, ...] = ()
 
     @property
-    def is_selective(self) -> bool:
+    def is_conditional_or_range(self) -> bool:
         """Whether it may want something else than the whole of what is there now.
 
         That is seen in the lines as they came, as to read them would take a request of few
@@ -59,7 +59,7 @@ class RequestHead:
         return (
             self.length == 0
             and self.keep_alive
-            and not (self.asks_keep_alive or self.expectations or self.is_selective)
+            and not (self.asks_keep_alive or self.expectations or self.is_conditional_or_range)
         )
 
 
@@ -149,9 +149,9 @@ class Request:
             return self._query
 
     @property
-    def is_selective(self) -> bool:
-        """See `RequestHead.is_selective`."""
-        return self._head.is_selective
+    def is_conditional_or_range(self) -> bool:
+        """See `RequestHead.is_conditional_or_range`."""
+        return self._head.is_conditional_or_range
 
     @property
     def headers(self) -> Headers:

@@ -106,7 +106,7 @@ def redirection(location: str, status: int) -> Response:
     return Response(status=status, headers=[("Location", encode_location(location))])
 
 
-class Standing:
+class RenderedFields:
     """Fields that many responses share: as pairs, and as the lines that HTTP/1 sends."""
 
     __slots__ = ("_joined", "lines", "names", "pairs")
@@ -116,17 +116,17 @@ class Standing:
         self.lines = format_fields(pairs)
         self.names = frozenset(name.lower() for name, _ in pairs)
         """What they are called, in lower case."""
-        self._joined: tuple[Standing, Standing] | None = None
+        self._joined: tuple[RenderedFields, RenderedFields] | None = None
 
-    def after(self, others: Standing) -> Standing:
+    def after(self, others: RenderedFields) -> RenderedFields:
         """Return ``others`` and these fields; the last answer is kept for who asks again."""
         if self._joined is None or self._joined[0] is not others:
-            self._joined = others, Standing([*others.pairs, *self.pairs])
+            self._joined = others, RenderedFields([*others.pairs, *self.pairs])
         return self._joined[1]
 
-    def without(self, names: AbstractSet[bytes]) -> Standing:
+    def without(self, names: AbstractSet[bytes]) -> RenderedFields:
         """Return these fields but for those called so, in lower case."""
-        return Standing([field for field in self.pairs if field[0].lower() not in names])
+        return RenderedFields([field for field in self.pairs if field[0].lower() not in names])
 
 
 class ResponseHead(Protocol):
@@ -136,7 +136,7 @@ class ResponseHead(Protocol):
     """200 to 599."""
     reason: bytes
     """The phrase, empty for the standard one."""
-    standing: Standing
+    standing: RenderedFields
     """The fields that every response has, but for those that `fields` stand in for."""
     fields: Fields
     """Pairs of name and value, without those that a version of HTTP frames with."""
@@ -149,7 +149,7 @@ class ResponseHead(Protocol):
     """The handler's own ``Connection`` options (``upgrade``, mostly)."""
 
 
-class StandingFields:
+class DefaultHeaders:
     """The fields of every response: the static ones, Date and Server unless among them.
 
     Rendered once a second, as Date has no finer grain (RFC 9110 §6.6.1).
@@ -172,15 +172,15 @@ class StandingFields:
         self._dated = b"date" not in named
         self._fixed: Fields = fixed
         self._second = -1
-        self._current = Standing([])
+        self._current = RenderedFields([])
         self.named = frozenset(name.lower() for name, _ in fixed) | {b"date"}
         """The names of all standing fields in lower case."""
 
-    def now(self) -> Standing:
+    def now(self) -> RenderedFields:
         """Return the fields as they stand now."""
         second = int(time.time())
         if second != self._second:
             self._second = second
             date = [(b"Date", format_date(second).encode("ascii"))] if self._dated else []
-            self._current = Standing(date + self._fixed)
+            self._current = RenderedFields(date + self._fixed)
         return self._current

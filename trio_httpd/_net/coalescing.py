@@ -28,7 +28,7 @@ class Posting(Protocol):
         """Send it; raises nothing."""
 
 
-class Outbox:
+class WriteBatch:
     """Who has something to send when the turn is over."""
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
-"""Progress: how fast a peer has to be, in what it sends and in what it takes."""
+"""ReceiveRate: how fast a peer has to be, in what it sends and in what it takes."""
 
 from __future__ import annotations
 
 
-class Progress:
+class ReceiveRate:
     """A budget of waiting that is renewed whenever enough has come.
 
     Only time in which we really waited counts.
@@ -34,7 +34,7 @@ class Progress:
             self.left = self._seconds
 
 
-class Uptake:
+class SendRate:
     """What a peer takes of what we send, seen by what its stream still holds.
 
     A peer's system tells of new room in steps, of a segment or of a part of its buffer, not

@@ -1,4 +1,4 @@
-"""Readiness: which sockets have something to receive, or room, told by one epoll for all.
+"""SharedEpoll: which sockets have something to receive, or room, told by one epoll for all.
 
 `trio.lowlevel.wait_readable` arms a socket anew for each wait: a system call, and a walk
 through trio. Here a socket is registered once, and the system tells of each change
@@ -39,7 +39,7 @@ from trio.lowlevel import (
 )
 
 
-class Readiness:
+class SharedEpoll:
     """The sockets of one server, on Linux."""
 
     def __init__(self) -> None:
@@ -125,9 +125,9 @@ class WatchedSocket:
         "socket",
     )
 
-    def __init__(self, sock: socket.socket, readiness: Readiness) -> None:
+    def __init__(self, sock: socket.socket, readiness: SharedEpoll) -> None:
         self.socket = sock
-        self._readiness: Readiness | None = readiness
+        self._readiness: SharedEpoll | None = readiness
         self._task: Task | None = None
         self._sender: Task | None = None
         self._is_ready = False
@@ -231,8 +231,8 @@ class WatchedSocket:
 
 
 @runtime_checkable
-class Watchable(Protocol):
+class PollableStream(Protocol):
     """A stream that can be told when there is something to receive."""
 
-    def wait_with(self, readiness: Readiness) -> None:
+    def wait_with(self, readiness: SharedEpoll) -> None:
         """Wait by ``readiness`` from now on."""

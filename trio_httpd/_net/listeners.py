@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from .checkpoints import A_CALL, A_TURN, Fairness
+from .checkpoints import CALL, TURN, CheckpointBudget
 from .sockets import SocketStream
 
 # Of a connection that ended before it was accepted, not of the listener: accept(2)
@@ -46,7 +46,7 @@ class SocketListener(trio.abc.Listener[SocketStream]):
         sock.setblocking(False)
         self.socket = sock
         """The socket itself, for its address and options."""
-        self._fairness = Fairness()
+        self._fairness = CheckpointBudget()
 
     async def accept(self) -> SocketStream:
         """Return the next connection.
@@ -59,7 +59,7 @@ class SocketListener(trio.abc.Listener[SocketStream]):
 
         Cancelled: no connection is lost.
         """
-        self._fairness.left -= A_CALL
+        self._fairness.left -= CALL
         if self._fairness.left <= 0:
             await self._fairness.take_turn()
         while True:
@@ -68,7 +68,7 @@ class SocketListener(trio.abc.Listener[SocketStream]):
                 return SocketStream(sock)
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self.socket)
-                self._fairness.left = A_TURN
+                self._fairness.left = TURN
             except OSError as problem:
                 if problem.errno == errno.EBADF:
                     raise trio.ClosedResourceError("this listener was closed") from problem

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import trio
 
-from ..abc import FileTaking, PromptStream
+from ..abc import NowaitStream, SendfileStream
 from .blocking import RunBlocking
-from .data_rates import Uptake
+from .data_rates import SendRate
 from .deadlines import DeadlineQueue, Expirable
 
 _WINDOW = 256 * 1024
@@ -52,7 +52,7 @@ class Pusher:
 
     def __init__(
         self,
-        stream: PromptStream,
+        stream: NowaitStream,
         owner: Expirable,
         queue: DeadlineQueue,
         progress: int,
@@ -60,10 +60,10 @@ class Pusher:
         run: RunBlocking,
     ) -> None:
         self._stream = stream
-        self._files = stream if isinstance(stream, FileTaking) else None
+        self._files = stream if isinstance(stream, SendfileStream) else None
         self._owner = owner
         self._queue = queue
-        self._uptake = Uptake(progress)
+        self._uptake = SendRate(progress)
         self._run = run
 
     @property
@@ -73,7 +73,7 @@ class Pusher:
 
     def is_fast_enough(self) -> bool:
         """Whether the peer took enough in the period that is over; another begins."""
-        return self._uptake.is_enough(self._stream.untaken())
+        return self._uptake.is_enough(self._stream.send_queue_size())
 
     async def push(self, data: bytes | memoryview) -> None:
         """Send ``data`` as there is room."""
@@ -117,7 +117,7 @@ class Pusher:
     async def _push(self, size: int, send_from: Callable[[int], int]) -> None:
         """Send ``size`` bytes; ``send_from`` sends what there is room for from there on."""
         stream, uptake = self._stream, self._uptake
-        uptake.begin(stream.untaken())
+        uptake.begin(stream.send_queue_size())
         self._queue.enter(self._owner)
         done = 0
         try:
@@ -126,7 +126,7 @@ class Pusher:
                 sent = send_from(done)
                 uptake.give(sent)
                 done += sent
-            uptake.count(stream.untaken())
+            uptake.count(stream.send_queue_size())
         finally:
             self._queue.leave(self._owner)
 

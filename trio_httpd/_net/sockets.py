@@ -26,7 +26,7 @@ from collections.abc import Awaitable
 import trio
 from trio.lowlevel import checkpoint, notify_closing, wait_readable, wait_writable
 
-from .epoll import Readiness, WatchedSocket
+from .epoll import SharedEpoll, WatchedSocket
 
 _LARGEST_READ = 64 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -62,7 +62,7 @@ class SocketStream(trio.abc.HalfCloseableStream):
         self._sending = False
         self._ended = False
 
-    def wait_with(self, readiness: Readiness) -> None:
+    def wait_with(self, readiness: SharedEpoll) -> None:
         """Let ``readiness`` tell when there is something to receive, or room."""
         self._watched = readiness.watch(self.socket)
 
@@ -159,7 +159,7 @@ class SocketStream(trio.abc.HalfCloseableStream):
             raise EOFError(f"which became shorter: it ends before byte {offset}")
         return sent
 
-    def untaken(self) -> int:
+    def send_queue_size(self) -> int:
         """Return how many bytes were sent that the peer has not taken yet.
 
         0 where that is not known: anywhere but on TCP on Linux.

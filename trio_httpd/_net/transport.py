@@ -21,11 +21,11 @@ from typing import cast
 
 import trio
 
-from ..abc import Abortable, PromptStream
+from ..abc import AbortableStream, NowaitStream
 from .addresses import Address, local_address, remote_address, socket_of
 from .blocking import RunBlocking, run_in_thread, run_inline
-from .checkpoints import A_TURN, Fairness
-from .coalescing import Outbox
+from .checkpoints import TURN, CheckpointBudget
+from .coalescing import WriteBatch
 from .deadlines import DeadlineQueue, DeadlineWatcher, Spawn
 from .errors import PeerGone
 from .sending import PiecePusher, Pusher, Unsent, UnsentFile
@@ -59,10 +59,10 @@ def allows_threads(stream: trio.abc.Stream) -> bool:
     return True
 
 
-def as_prompt(stream: trio.abc.Stream) -> PromptStream | None:
+def as_prompt(stream: trio.abc.Stream) -> NowaitStream | None:
     """Return ``stream`` if it is prompt."""
-    able = hasattr(stream, "send_nowait") and hasattr(stream, "untaken")
-    return cast("PromptStream", stream) if able else None
+    able = hasattr(stream, "send_nowait") and hasattr(stream, "send_queue_size")
+    return cast("NowaitStream", stream) if able else None
 
 
 class Transport:
@@ -98,7 +98,7 @@ class Transport:
         deadlines: DeadlineWatcher,
         spawn: Spawn,
         *,
-        outbox: Outbox | None = None,
+        outbox: WriteBatch | None = None,
         progress: int = _LARGEST_PIECE,
     ) -> None:
         self.stream = stream
@@ -126,7 +126,7 @@ class Transport:
         self._outbox = outbox if self.prompt else None
         self._posted = b""  # What is in the outbox.
         self._overflow: trio.Event | None = None  # Set when what was posted is out at last.
-        self.fairness = Fairness()
+        self.fairness = CheckpointBudget()
         self.receiving = False
         self.broken = self.ended = False
         self.ends_content = False
@@ -163,7 +163,7 @@ class Transport:
             raise PeerGone from problem
         finally:
             self.receiving = False
-            self.fairness.left = A_TURN  # Whoever receives executes a checkpoint.
+            self.fairness.left = TURN  # Whoever receives executes a checkpoint.
 
     def arrival(self, max_bytes: int) -> Awaitable[None]:
         """Wait until something is there for `take_arrived`, where nobody else receives.
@@ -171,7 +171,7 @@ class Transport:
         The two together are `receive`, but for its coroutine, which every request would
         pay for. To be awaited at once.
         """
-        self.fairness.left = A_TURN  # Whoever waits executes a checkpoint.
+        self.fairness.left = TURN  # Whoever waits executes a checkpoint.
         if self._prompt is None:
             return self._receive_ahead(max_bytes)
         return self._prompt.wait_receive_might_not_block()
@@ -337,7 +337,7 @@ class Transport:
         """
         self._posted = b""
         sock = socket_of(self.stream)
-        if isinstance(self.stream, Abortable):
+        if isinstance(self.stream, AbortableStream):
             try:
                 self.stream.abort()
             except Exception as problem:  # Of a stream that has no right to it.

@@ -1,4 +1,4 @@
-"""The options of a server, and the service that they make of a handler."""
+"""The options of a server, and the context that they make of a handler."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from .._exchange.context import OnError, Service, require_on_error
+from .._exchange.context import OnError, ServerContext, require_on_error
 from .._message.errors import HeaderItems
 from .._message.limits import Limits, Timeouts
-from .._message.response import StandingFields
+from .._message.response import DefaultHeaders
 from .._static.docroot import Docroot, DocrootLike, docroot_of
-from .._static.files.cache import HeldFiles
+from .._static.files.cache import OpenFileCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ class OptionArguments(TypedDict, total=False):
     on_error: OnError
 
 
-def service_of(handler: Callable[[Any], Awaitable[object]], options: Options) -> Service:
-    """Return the service of ``handler`` under ``options``.
+def service_of(handler: Callable[[Any], Awaitable[object]], options: Options) -> ServerContext:
+    """Return the context of ``handler`` under ``options``.
 
     Raises:
         TypeError: the handler is none.
@@ -77,12 +77,12 @@ def service_of(handler: Callable[[Any], Awaitable[object]], options: Options) ->
     """
     if not callable(handler):
         raise TypeError(f"a handler is an async function, not {handler!r}")
-    return Service(
+    return ServerContext(
         handler=handler,
         timeouts=options.timeouts,
         limits=options.limits,
         docroot=None if options.docroot is None else docroot_of(options.docroot),
-        standing=StandingFields(options.static_headers, server_header=options.server_header),
+        standing=DefaultHeaders(options.static_headers, server_header=options.server_header),
         on_error=options.on_error,
-        held=HeldFiles(0),
+        held=OpenFileCache(0),
     )

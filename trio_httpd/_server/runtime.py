@@ -11,11 +11,11 @@ from __future__ import annotations
 import trio
 
 from .._message.limits import Timeouts
-from .._net.coalescing import Outbox
+from .._net.coalescing import WriteBatch
 from .._net.deadlines import DeadlineWatcher, Spawn
-from .._net.epoll import Readiness, Watchable
+from .._net.epoll import PollableStream, SharedEpoll
 from .._net.transport import Transport
-from .._static.files.cache import SECONDS, HeldFiles
+from .._static.files.cache import SECONDS, OpenFileCache
 from .descriptors import most_held
 
 
@@ -24,16 +24,16 @@ class Runtime:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.deadlines = DeadlineWatcher(timeouts)
-        self.held = HeldFiles(most_held())
+        self.held = OpenFileCache(most_held())
         self._held_files = self.deadlines.add_queue("held files", SECONDS)
-        self._outbox = Outbox()
-        self._readiness = Readiness()
+        self._outbox = WriteBatch()
+        self._readiness = SharedEpoll()
         self._holders = 0
         self._started = False
 
     def open_transport(self, stream: trio.abc.Stream, spawn: Spawn, *, progress: int) -> Transport:
         """Return a transport of ``stream``, to be served while the runtime is held."""
-        if isinstance(stream, Watchable):
+        if isinstance(stream, PollableStream):
             stream.wait_with(self._readiness)
         return Transport(stream, self.deadlines, spawn, outbox=self._outbox, progress=progress)
 

@@ -27,8 +27,8 @@ from typing import Any, Protocol, Unpack
 import trio
 
 from .._exchange.connection import Handler
-from .._exchange.context import OnError, Service, require_on_error
-from .._exchange.dispatch import LetOut, report
+from .._exchange.context import OnError, ServerContext, require_on_error
+from .._exchange.dispatch import Propagate, report
 from .._http1.loop import refuse_http1, serve_http1
 from .._message.response import Response
 from .._net.addresses import Address, local_address
@@ -48,7 +48,7 @@ _MOST_TURNED_AWAY = 64
 _BUSY = Response.text(503, headers=[("Retry-After", "1")])
 
 
-Work = Callable[[Transport, Service], Awaitable[None]]
+Work = Callable[[Transport, ServerContext], Awaitable[None]]
 
 
 class HandlerNursery(Protocol):
@@ -69,7 +69,7 @@ class Server:
 
     def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
         self._options = Options(**options)
-        self._service = service_of(handler, self._options)
+        self._context = service_of(handler, self._options)
         self._runtime: Runtime  # One for each time of serving.
         self._transports: set[Transport] = set()
         self._turned_away = 0
@@ -108,12 +108,12 @@ class Server:
     @property
     def on_error(self) -> OnError:
         """What becomes of failures, see `Options`; it may change while serving."""
-        return self._service.on_error
+        return self._context.on_error
 
     @on_error.setter
     def on_error(self, on_error: OnError) -> None:
         require_on_error(on_error)
-        self._service.on_error = on_error
+        self._context.on_error = on_error
 
     def pause(self) -> None:
         """Accept no one from the listeners until `resume`; who is here is served on."""
@@ -228,7 +228,7 @@ class Server:
                 self._nursery = nursery
                 self._spawn = (handler_nursery or nursery).start_soon
                 self._runtime = Runtime(self._options.timeouts)
-                self._service.held = self._runtime.held
+                self._context.held = self._runtime.held
                 yield nursery
         finally:
             self._nursery = self._spawn = None
@@ -292,12 +292,12 @@ class Server:
         """Do ``work`` on ``transport``; report what no stream should raise; close."""
         try:
             try:
-                await work(transport, self._service)
-            except LetOut:
+                await work(transport, self._context)
+            except Propagate:
                 raise
             except Exception as problem:
-                report(problem, None, doing, self._service)
-        except LetOut as decision:
+                report(problem, None, doing, self._context)
+        except Propagate as decision:
             raise decision.problem from decision.__cause__
         finally:
             try:
@@ -309,11 +309,11 @@ class Server:
                 self._room.unpark_all()
 
 
-async def _refuse(transport: Transport, service: Service) -> None:
-    await refuse_http1(transport, service, _BUSY)
+async def _refuse(transport: Transport, context: ServerContext) -> None:
+    await refuse_http1(transport, context, _BUSY)
 
 
-async def _say_nothing(transport: Transport, service: Service) -> None:
+async def _say_nothing(transport: Transport, context: ServerContext) -> None:
     """Close it: too many are being told already."""
 
 

@@ -52,7 +52,7 @@ def send_at_once(reply: Reply, request: Request, chosen: Representation) -> Awai
     if (
         chosen.size > _SMALL
         or request.method != "GET"
-        or (request.is_selective and 200 <= reply.status < 300)
+        or (request.is_conditional_or_range and 200 <= reply.status < 300)
         or isinstance(chosen.source, FileObject)
     ):
         return None
@@ -84,7 +84,7 @@ async def send_representation(reply: Reply, request: Request, chosen: Representa
         return
     reply.declared = None
     parts = None
-    if 200 <= reply.status < 300 and request.is_selective:
+    if 200 <= reply.status < 300 and request.is_conditional_or_range:
         if _failed_status(request, chosen) is not None:
             await _send_not_modified(reply, chosen)
             return

@@ -21,16 +21,16 @@ from urllib.parse import unquote
 from .._message.errors import HTTPError
 from .._message.reply import Reply
 from .._message.request import Request
-from .._message.response import Standing
+from .._message.response import RenderedFields
 from .docroot import Docroot
 from .file_response import send_at_once, send_representation
-from .files.cache import HeldFiles, is_fresh
+from .files.cache import OpenFileCache, is_fresh
 from .files.lookup import FoundFile, OpenFolder, open_path
 from .files.open_file import OpenFile
-from .files.os_errors import want_answered
+from .files.os_errors import exhaustion_is_503
 from .files.page_cache import Page, PageKey
 from .files.representation import Representation
-from .files.variants import PublishedFile
+from .files.variants import FileVariants
 from .listing.entries import parse_order, read_entries
 from .listing.response import make_page, send_listing, variant_of
 from .rules.url_paths import FilePath, parse_path
@@ -41,7 +41,7 @@ _READING = ("GET", "HEAD")
 
 
 def serve_file(
-    reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str | None
+    reply: Reply, request: Request, held: OpenFileCache, docroot: Docroot, path: str | None
 ) -> Awaitable[None] | None:
     """See `Connection.serve_file`; what is returned is still to be awaited, at once.
 
@@ -73,7 +73,7 @@ async def _answer(
 
 
 async def _serve(
-    reply: Reply, request: Request, held: HeldFiles, docroot: Docroot, path: str
+    reply: Reply, request: Request, held: OpenFileCache, docroot: Docroot, path: str
 ) -> None:
     if docroot.cors and _is_preflight(request):
         await _answer_preflight(reply, request, docroot)
@@ -85,19 +85,19 @@ async def _serve(
         return
     found = _look_up(request, held, docroot, path)
     if not isinstance(found, FoundFile):
-        reply.adopt(Standing(docroot.rules.fields))
+        reply.adopt(RenderedFields(docroot.rules.fields))
         if found is None:
             await _add_slash(reply, request)
         else:
             await _send_listing(reply, request, held, found, path)
         return
-    published = PublishedFile(docroot, found)
+    published = FileVariants(docroot, found)
     if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
         held.keep(docroot, path, published)
     await _send_file(reply, request, published)
 
 
-async def _send_file(reply: Reply, request: Request, published: PublishedFile) -> None:
+async def _send_file(reply: Reply, request: Request, published: FileVariants) -> None:
     """Send a file in the best of its forms, and close it."""
     with published:
         chosen = _chosen(request, published)
@@ -133,7 +133,7 @@ def _is_preflight(request: Request) -> bool:
 async def _answer_preflight(reply: Reply, request: Request, docroot: Docroot) -> None:
     rules = docroot.rules
     reply.set_status(204, None)
-    reply.adopt(Standing(rules.fields))
+    reply.adopt(RenderedFields(rules.fields))
     for name, value in rules.preflight_fields(request.headers.single("origin")):
         reply.add_header(name, value)
     await reply.send_whole(b"")
@@ -156,7 +156,7 @@ def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
         raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
 
 
-def _chosen(request: Request, published: PublishedFile) -> Representation | None:
+def _chosen(request: Request, published: FileVariants) -> Representation | None:
     """Return the form of a file that the peer likes best, None if none is acceptable."""
     if not published.is_negotiated:
         return published.plain
@@ -167,7 +167,7 @@ def _chosen(request: Request, published: PublishedFile) -> Representation | None
 
 
 def _look_up(
-    request: Request, held: HeldFiles, docroot: Docroot, path: str
+    request: Request, held: OpenFileCache, docroot: Docroot, path: str
 ) -> FoundFile | OpenFolder | None:
     """Open what ``path`` leads to; None: the peer's URL lacks a slash."""
     named = parse_path(path)
@@ -187,26 +187,28 @@ def _look_up(
     return found
 
 
-def _find(held: HeldFiles, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
+def _find(held: OpenFileCache, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
     return held.making_room(lambda: open_path(docroot, path))
 
 
 async def _send_listing(
-    reply: Reply, request: Request, held: HeldFiles, folder: OpenFolder, path: str
+    reply: Reply, request: Request, held: OpenFileCache, folder: OpenFolder, path: str
 ) -> None:
     mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
     page = await _page_of(request, held, folder, mount or "/")
     await send_listing(reply, request, page)
 
 
-async def _page_of(request: Request, held: HeldFiles, folder: OpenFolder, root: str) -> Page | None:
+async def _page_of(
+    request: Request, held: OpenFileCache, folder: OpenFolder, root: str
+) -> Page | None:
     """Return the listing of a folder, None for a HEAD; the folder is closed before it is sent."""
 
     async def make() -> Page:
         contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
         return await make_page(request, contents, names=folder.names, root=root)
 
-    with folder, want_answered():
+    with folder, exhaustion_is_503():
         fd = folder.open_to_list()
         try:
             if request.method == "HEAD":
@@ -252,14 +254,14 @@ async def _send_error_page(
     if not isinstance(found, FoundFile):
         _note_missing(str(docroot.path), page)
         return False
-    with PublishedFile(docroot, found) as published:
+    with FileVariants(docroot, found) as published:
         plain = published.plain
         reply.reset()  # Of what failed, something may have been said.
         reply.set_status(problem.status, None)
         for name, value in (*problem.headers, *_cors_fields(request, docroot)):
             reply.add_header(name, value)
         typed = (b"Content-Type", plain.media_type.encode("latin-1"))
-        plain = replace(plain, fields=Standing([typed, *docroot.rules.fields]))
+        plain = replace(plain, fields=RenderedFields([typed, *docroot.rules.fields]))
         await send_representation(reply, request, plain)
     return True
 

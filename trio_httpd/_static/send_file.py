@@ -13,14 +13,14 @@ from typing import BinaryIO, cast
 
 from .._message.reply import Reply
 from .._message.request import Request
-from .._message.response import Fields, Standing
+from .._message.response import Fields, RenderedFields
 from .._net.blocking import RunBlocking
 from .._syntax.conditions import EntityTag, Validators, parse_tags
 from .._syntax.dates import parse_date
 from .._syntax.disposition import format_disposition
 from .._syntax.ranges import ByteRange
 from .file_response import send_part, send_representation
-from .files.cache import HeldFiles
+from .files.cache import OpenFileCache
 from .files.open_file import OpenFile, as_opened, open_file
 from .files.reading import FileObject, descriptor_of
 from .files.representation import Representation, validator_fields
@@ -35,7 +35,7 @@ ChosenFile = str | os.PathLike[str] | BinaryIO
 async def send_file(  # noqa: PLR0913 -- a connection's parts, and what its method takes
     reply: Reply,
     request: Request,
-    held: HeldFiles,
+    held: OpenFileCache,
     file: ChosenFile,
     *,
     part: tuple[int, int | None],
@@ -89,9 +89,9 @@ def _of_whole(chosen: Representation) -> Fields:
     return [*validator_fields(chosen.validators), (b"Accept-Ranges", b"bytes")]
 
 
-def _unsaid(reply: Reply, fields: Fields) -> Standing:
+def _unsaid(reply: Reply, fields: Fields) -> RenderedFields:
     """Return those of ``fields`` that the handler has not set."""
-    return Standing([field for field in fields if not reply.names(field[0].lower())])
+    return RenderedFields([field for field in fields if not reply.names(field[0].lower())])
 
 
 def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) -> Validators:
@@ -112,7 +112,7 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
 
 @asynccontextmanager
 async def _opened(
-    file: ChosenFile, held: HeldFiles, run: RunBlocking
+    file: ChosenFile, held: OpenFileCache, run: RunBlocking
 ) -> AsyncIterator[OpenFile | FileObject]:
     """Give what there is to read; what was open before stays open."""
     if isinstance(file, str | os.PathLike):

@@ -137,9 +137,9 @@ class MisbehavingNowaitStream(MisbehavingStream, trio.abc.HalfCloseableStream):
             return 0
         return self._count(self._nowait.send_file_nowait(fd, offset, size))
 
-    def untaken(self) -> int:
+    def send_queue_size(self) -> int:
         """Return how many bytes were sent that the other end has not taken."""
-        return self._nowait.untaken()
+        return self._nowait.send_queue_size()
 
     async def send_eof(self) -> None:
         """End this side of the other stream."""

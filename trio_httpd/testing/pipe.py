@@ -5,7 +5,7 @@ woken up.
 
 Laws, which are those of TCP on Linux:
 1. What is sent goes to the receiver's window, and from there on to the sender's buffer.
-   Only what is in the buffer counts as untaken, and only that is lost in a reset.
+   Only what is in the buffer counts as send_queue_size, and only that is lost in a reset.
 2. The end comes after all bytes. A reset that overtakes it takes its place.
 3. Waking up a task wakes up the loop too, as an event on a socket does.
 """
@@ -50,7 +50,7 @@ class Pipe:
         return bool(self.data) or self.ended
 
     @property
-    def untaken(self) -> int:
+    def send_queue_size(self) -> int:
         """How many bytes are in the sender's buffer."""
         return max(0, len(self.data) - _at_most(len(self.data), self.window))
 
@@ -91,11 +91,11 @@ class Pipe:
 
     def reset(self) -> None:
         """End the sender's side as a reset does."""
-        has_arrived = self.ended and not self.untaken
+        has_arrived = self.ended and not self.send_queue_size
         if self._reset_erases:
             self.data.clear()
         if self._reset_erases or not has_arrived:
-            del self.data[len(self.data) - self.untaken :]
+            del self.data[len(self.data) - self.send_queue_size :]
             self.was_reset = True
         self.end()
 

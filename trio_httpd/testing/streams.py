@@ -26,7 +26,7 @@ def memory_streams(
         window: bytes that fit into each receiver's window. Infinite unless given: then
             sending never waits, as on trio's own memory streams.
         send_buffer: bytes that fit into each sender's buffer when the window is full.
-            A sender waits where both are full. `MemoryStream.untaken` counts the bytes
+            A sender waits where both are full. `MemoryStream.send_queue_size` counts the bytes
             in this buffer, as TCP does on Linux.
         reset_erases: whether a reset erases what the other end has not received yet, as
             RFC 9112 §9.6 warns. On Linux only the bytes in the sender's buffer are lost.
@@ -115,9 +115,9 @@ class MemoryStream(trio.abc.HalfCloseableStream):
             raise EOFError(f"which became shorter: it ends before byte {offset}")
         return self._outgoing.put(data)
 
-    def untaken(self) -> int:
+    def send_queue_size(self) -> int:
         """Return how many bytes were sent that are not in the other end's window yet."""
-        return 0 if self._closed else self._outgoing.untaken
+        return 0 if self._closed else self._outgoing.send_queue_size
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait for room, or for the other end to be closed."""

@@ -18,11 +18,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.static.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, HTTPError, Server
-from trio_httpd._static.files.cache import FRESH_NS, SECONDS, HeldFiles
+from trio_httpd._static.files.cache import FRESH_NS, SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
-from trio_httpd._static.files.os_errors import STATUS_OF, answered
+from trio_httpd._static.files.os_errors import STATUS_OF, map_os_errors
 from trio_httpd._static.files.page_cache import Expiring
-from trio_httpd._static.files.variants import PublishedFile
+from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import FilePath
 from trio_httpd.testing import Client, Raw, connect, memory_streams
 
@@ -258,25 +258,25 @@ class Stand:
         self.items.remove(item)
 
 
-def opened(docroot: Docroot, *names: bytes) -> PublishedFile:
+def opened(docroot: Docroot, *names: bytes) -> FileVariants:
     found = open_path(docroot, FilePath(names, is_folder=False))
     assert isinstance(found, FoundFile)
-    return PublishedFile(docroot, found)
+    return FileVariants(docroot, found)
 
 
-def keep(held: HeldFiles, docroot: Docroot, *names: str) -> None:
+def keep(held: OpenFileCache, docroot: Docroot, *names: str) -> None:
     """Publish a file once, and have it kept."""
     for name in names:
         with opened(docroot, name.encode(), b"file.txt") as published:
             held.keep(docroot, name, published)
 
 
-def kept(held: HeldFiles, docroot: Docroot) -> str:
+def kept(held: OpenFileCache, docroot: Docroot) -> str:
     return "".join(name for name in "abc" if held.find(docroot, name) is not None)
 
 
 def test_no_more_descriptors_than_agreed_are_kept_and_the_oldest_go(folder: Path) -> None:
-    before, stand, held, docroot = descriptors(), Stand(), HeldFiles(2), Docroot(folder)
+    before, stand, held, docroot = descriptors(), Stand(), OpenFileCache(2), Docroot(folder)
     with held.opened(stand):
         keep(held, docroot, "a", "b")
         assert kept(held, docroot) == "ab"
@@ -290,34 +290,34 @@ def test_no_more_descriptors_than_agreed_are_kept_and_the_oldest_go(folder: Path
 def test_compressed_forms_count_as_well(folder: Path) -> None:
     (folder / "c" / "file.txt.gz").write_text("c")
     stand, docroot = Stand(), Docroot(folder, precompressed=("gzip",))
-    held = HeldFiles(2)
+    held = OpenFileCache(2)
     with held.opened(stand):
         keep(held, docroot, "a", "b", "c")
         assert kept(held, docroot) == "c"
         keep(held, docroot, "a")
         assert kept(held, docroot) == "a"
-    held = HeldFiles(1)
+    held = OpenFileCache(1)
     with held.opened(stand):
         keep(held, docroot, "a", "c")
         assert kept(held, docroot) == "a"
 
 
 def test_the_same_path_of_another_docroot_is_another_file(folder: Path) -> None:
-    held, one, other = HeldFiles(9), Docroot(folder), Docroot(folder / "a")
+    held, one, other = OpenFileCache(9), Docroot(folder), Docroot(folder / "a")
     with held.opened(Stand()):
         keep(held, one, "a")
         assert held.find(other, "a") is None
 
 
 def test_what_is_kept_twice_is_kept_once(folder: Path) -> None:
-    before, stand, held, docroot = descriptors(), Stand(), HeldFiles(9), Docroot(folder)
+    before, stand, held, docroot = descriptors(), Stand(), OpenFileCache(9), Docroot(folder)
     with held.opened(stand):
         keep(held, docroot, "a", "a")
         assert len(stand.items) == len(descriptors()) - len(before) == 1
 
 
 def test_what_is_dropped_for_any_reason_leaves_the_shelf(folder: Path) -> None:
-    stand, held, docroot = Stand(), HeldFiles(9), Docroot(folder)
+    stand, held, docroot = Stand(), OpenFileCache(9), Docroot(folder)
     with held.opened(stand):
         keep(held, docroot, "a", "b", "c")
         (folder / "a" / "file.txt").unlink()
@@ -347,7 +347,7 @@ async def test_what_was_cleared_is_not_told_later_that_its_time_has_come(
 
 
 def test_nothing_is_kept_while_nobody_is_served(folder: Path) -> None:
-    before, held, docroot = descriptors(), HeldFiles(9), Docroot(folder)
+    before, held, docroot = descriptors(), OpenFileCache(9), Docroot(folder)
     keep(held, docroot, "a")
     assert kept(held, docroot) == ""
     assert descriptors() == before
@@ -444,10 +444,10 @@ async def test_a_file_that_cannot_be_closed_ends_nothing(
     ("number", "left"), [(errno.EMFILE, 0), (errno.ENOMEM, 0), (errno.EAGAIN, 1)]
 )
 def test_only_for_want_of_something_is_room_made(folder: Path, number: int, left: int) -> None:
-    held, docroot = HeldFiles(9), Docroot(folder)
+    held, docroot = OpenFileCache(9), Docroot(folder)
 
     def refuse() -> None:
-        with answered(STATUS_OF):
+        with map_os_errors(STATUS_OF):
             raise OSError(number, os.strerror(number))
 
     with held.opened(Stand()):

@@ -9,9 +9,9 @@ from trio_httpd import HTTPError
 from trio_httpd._static.files.os_errors import (
     EXHAUSTED,
     STATUS_OF,
-    answered,
+    exhaustion_is_503,
     is_exhaustion,
-    want_answered,
+    map_os_errors,
 )
 
 
@@ -25,7 +25,7 @@ from trio_httpd._static.files.os_errors import (
 )  # fmt: skip
 def test_what_the_system_says_of_a_file_is_an_answer(number: int, status: int) -> None:
     problem = OSError(number, os.strerror(number))
-    with pytest.raises(HTTPError, match=str(status)) as caught, answered(STATUS_OF):
+    with pytest.raises(HTTPError, match=str(status)) as caught, map_os_errors(STATUS_OF):
         raise problem
     assert caught.value.__cause__ is problem
     assert caught.value.detail is None
@@ -34,16 +34,16 @@ def test_what_the_system_says_of_a_file_is_an_answer(number: int, status: int) -
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EBADF])
 def test_a_failure_of_ours_stays_one(number: int) -> None:
     problem = OSError(number, os.strerror(number))
-    with pytest.raises(OSError, match=os.strerror(number)) as caught, answered(STATUS_OF):
+    with pytest.raises(OSError, match=os.strerror(number)) as caught, map_os_errors(STATUS_OF):
         raise problem
     assert caught.value is problem
 
 
 def test_of_files_of_ours_only_a_want_is_an_answer() -> None:
-    with pytest.raises(FileNotFoundError), want_answered():
+    with pytest.raises(FileNotFoundError), exhaustion_is_503():
         raise FileNotFoundError(errno.ENOENT, "no such file")
     for number in EXHAUSTED:
-        with pytest.raises(HTTPError, match="503"), want_answered():
+        with pytest.raises(HTTPError, match="503"), exhaustion_is_503():
             raise OSError(number, "want")
 
 

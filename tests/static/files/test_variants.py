@@ -12,7 +12,7 @@ from tests.static.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.representation import Representation
-from trio_httpd._static.files.variants import PublishedFile
+from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import parse_path
 
 OLD = 784111777
@@ -29,12 +29,12 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def publish(folder: Path, raw: str = "/a.css", **options: Any) -> PublishedFile:
+def publish(folder: Path, raw: str = "/a.css", **options: Any) -> FileVariants:
     docroot, path = Docroot(folder, **options), parse_path(raw)
     assert path is not None
     found = open_path(docroot, path)
     assert isinstance(found, FoundFile)
-    return PublishedFile(docroot, found)
+    return FileVariants(docroot, found)
 
 
 def name_of(form: Representation | None) -> str | None:

@@ -21,8 +21,8 @@ from typing import TypeVar
 from ..._message.errors import HTTPError
 from ..docroot import Docroot
 from .os_errors import is_exhaustion
-from .page_cache import HeldPages, Shelf
-from .variants import PublishedFile
+from .page_cache import ExpiryQueue, HeldPages
+from .variants import FileVariants
 
 T = TypeVar("T")
 
@@ -38,13 +38,13 @@ def is_fresh(changed_ns: int) -> bool:
     return time.time_ns() - changed_ns < FRESH_NS
 
 
-class HeldFile:
+class CachedFile:
     """A published file, and for whom it is kept."""
 
     __slots__ = ("_docroot", "_holder", "_path", "published")
 
     def __init__(
-        self, published: PublishedFile, holder: HeldFiles, docroot: Docroot, path: str
+        self, published: FileVariants, holder: OpenFileCache, docroot: Docroot, path: str
     ) -> None:
         self.published = published
         self._holder = holder
@@ -61,7 +61,7 @@ class HeldFile:
         self._holder.drop(self)
 
 
-class HeldFiles:
+class OpenFileCache:
     """The files that one server keeps open.
 
     Args:
@@ -71,13 +71,13 @@ class HeldFiles:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
-        self._held: dict[tuple[int, str], HeldFile] = {}
-        self._shelf: Shelf | None = None
+        self._held: dict[tuple[int, str], CachedFile] = {}
+        self._shelf: ExpiryQueue | None = None
         self.pages = HeldPages()
         """What was made of folders."""
 
     @contextmanager
-    def opened(self, shelf: Shelf) -> Iterator[None]:
+    def opened(self, shelf: ExpiryQueue) -> Iterator[None]:
         """Keep files on ``shelf``, inside."""
         self._shelf = shelf
         try:
@@ -87,7 +87,7 @@ class HeldFiles:
             self.clear()
             self._shelf = None
 
-    def find(self, docroot: Docroot, path: str) -> PublishedFile | None:
+    def find(self, docroot: Docroot, path: str) -> FileVariants | None:
         """Return what ``path`` has led to; None if that is not known.
 
         Whoever waits for anything before he is done with it holds it meanwhile.
@@ -101,13 +101,13 @@ class HeldFiles:
             return None
         return published
 
-    def keep(self, docroot: Docroot, path: str, published: PublishedFile) -> None:
+    def keep(self, docroot: Docroot, path: str, published: FileVariants) -> None:
         """Keep what ``path`` has led to, if there is room for it, and it is not fresh."""
         if self._shelf is None or published.descriptors > self._most:
             return
         if is_fresh(published.changed_ns):
             return
-        held = HeldFile(published.hold(), self, docroot, path)
+        held = CachedFile(published.hold(), self, docroot, path)
         if (old := self._held.get(held.key)) is not None:
             self.drop(old)
         while self._count + published.descriptors > self._most:
@@ -116,7 +116,7 @@ class HeldFiles:
         self._count += published.descriptors
         self._shelf.enter(held)
 
-    def drop(self, held: HeldFile) -> None:
+    def drop(self, held: CachedFile) -> None:
         """Keep ``held`` no longer."""
         del self._held[held.key]
         self._count -= held.published.descriptors

@@ -27,7 +27,7 @@ from ..._message.errors import HTTPError
 from ..docroot import Docroot
 from ..rules.url_paths import FilePath
 from .open_file import FILE, OpenFile, as_opened, closed_on_error
-from .os_errors import STATUS_OF, answered, is_exhaustion, want_answered
+from .os_errors import STATUS_OF, exhaustion_is_503, is_exhaustion, map_os_errors
 
 # Where there is O_PATH, a folder that may be searched but not listed serves as well.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_PATH", os.O_RDONLY)
@@ -152,7 +152,7 @@ class OpenFolder:
 
     def open_to_list(self) -> int:
         """Return a descriptor of this folder that can be read; the caller closes it."""
-        with answered(STATUS_OF):
+        with map_os_errors(STATUS_OF):
             return os.open(b".", _LISTED, dir_fd=self.fd)
 
     def facts_of(self, name: bytes) -> os.stat_result | None:
@@ -259,7 +259,7 @@ def _open_published(docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder 
     with ExitStack() as closing:
         folders = path.names if path.is_folder else path.names[:-1]
         folder = closing.enter_context(_open_folder(docroot, folders))
-        with answered(STATUS_OF):
+        with map_os_errors(STATUS_OF):
             if not path.is_folder:
                 with suppress(IsADirectoryError):
                     return _open_found(folder, path.names[-1], docroot)
@@ -274,9 +274,9 @@ def _open_published(docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder 
 
 def _open_folder(docroot: Docroot, names: Iterable[bytes]) -> OpenFolder:
     """Go down from the docroot, a name at a time."""
-    with want_answered():
+    with exhaustion_is_503():
         folder = OpenFolder(docroot, os.open(docroot.path, _FOLDER))
-    with ExitStack() as closing, answered(STATUS_OF):
+    with ExitStack() as closing, map_os_errors(STATUS_OF):
         closing.enter_context(folder)
         for name in names:
             folder.enter(name)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ..._syntax.conditions import EntityTag, Validators
-from .os_errors import want_answered
+from .os_errors import exhaustion_is_503
 
 FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NO_TIME = 1_000_000_000
@@ -131,7 +131,7 @@ def open_file(path: str | os.PathLike[str]) -> OpenFile:
         HTTPError: 503 where descriptors or memory are lacking.
         OSError: it cannot be opened, or is no regular file.
     """
-    with want_answered():
+    with exhaustion_is_503():
         name = os.fsencode(path)
         fd = os.open(name, FILE)
         with closed_on_error(fd):

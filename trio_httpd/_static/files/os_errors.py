@@ -29,13 +29,13 @@ def is_exhaustion(problem: BaseException | None) -> bool:
     return isinstance(problem, OSError) and problem.errno in EXHAUSTED
 
 
-def want_answered() -> AbstractContextManager[None]:
+def exhaustion_is_503() -> AbstractContextManager[None]:
     """Let a want of descriptors or memory be 503, which is nobody's fault."""
-    return answered(EXHAUSTED)
+    return map_os_errors(EXHAUSTED)
 
 
 @contextmanager
-def answered(statuses: Statuses) -> Iterator[None]:
+def map_os_errors(statuses: Statuses) -> Iterator[None]:
     """Let an `OSError` that has a status there be the answer to the peer."""
     try:
         yield

@@ -34,7 +34,7 @@ class Expiring(Protocol):
         """Be kept no longer."""
 
 
-class Shelf(Protocol):
+class ExpiryQueue(Protocol):
     """Where things stand until their time has come, when they are told to expire."""
 
     def enter(self, item: Expiring) -> None:
@@ -99,10 +99,10 @@ class HeldPages:
         self._size = 0
         self._held: dict[PageKey, HeldPage] = {}
         self._turns: dict[Hashable, trio.Lock] = {}
-        self._shelf: Shelf | None = None
+        self._shelf: ExpiryQueue | None = None
 
     @contextmanager
-    def opened(self, shelf: Shelf) -> Iterator[None]:
+    def opened(self, shelf: ExpiryQueue) -> Iterator[None]:
         """Keep pages on ``shelf``, inside."""
         self._shelf = shelf
         try:

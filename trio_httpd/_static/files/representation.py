@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..._message.response import Fields, Standing
+from ..._message.response import Fields, RenderedFields
 from ..._syntax.conditions import Validators
 from ..._syntax.dates import format_date
 from .reading import FileObject, Source
@@ -28,7 +28,7 @@ class Representation:
     size: int
     validators: Validators
     media_type: str
-    fields: Standing
+    fields: RenderedFields
     content: bytes | None = None
     """All the bytes, once they were read, where they are few."""
     written: object = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from ..._message.response import Fields, Standing
+from ..._message.response import Fields, RenderedFields
 from ..._syntax.conditions import EntityTag, Validators
 from ..._syntax.preferences import choose_coding
 from ..docroot import Docroot
@@ -18,7 +18,7 @@ from .open_file import OpenFile
 from .representation import Representation, validator_fields
 
 
-class PublishedFile:
+class FileVariants:
     """A file of a docroot, open, with its compressed forms.
 
     Several may hold it; each closes it once, as a context manager does.
@@ -92,7 +92,7 @@ def _form(file: OpenFile, media_type: str, common: Fields, coding: str) -> Repre
         fields.append((b"Content-Encoding", coding.encode("ascii")))
         validators = _of_coding(validators, coding)
     fields += [*validator_fields(validators), *common]
-    return Representation(file, 0, file.size, validators, media_type, Standing(fields))
+    return Representation(file, 0, file.size, validators, media_type, RenderedFields(fields))
 
 
 def _of_coding(validators: Validators, coding: str) -> Validators:

@@ -96,6 +96,6 @@ def _add_fields(reply: Reply, *, as_json: bool) -> None:
 
 def _add_unless_set(reply: Reply, name: str, value: str) -> None:
     key = name.lower().encode()
-    standing = any(key == other.lower() for other, _ in reply.standing_pairs())
+    standing = any(key == other.lower() for other, _ in reply.default_pairs())
     if not standing and not reply.names(key):
         reply.add_header(name, value)
