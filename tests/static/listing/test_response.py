@@ -327,7 +327,7 @@ async def test_a_file_that_grows_is_seen_after_a_second(
 async def test_a_folder_that_was_just_changed_is_read_each_time(
     large: Path, reading: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_httpd._files.held.FRESH_NS", math.inf)
+    monkeypatch.setattr("trio_httpd._static.files.cache.FRESH_NS", math.inf)
     async with connect(Docroot(large, listing=True)) as client:
         for _ in range(3):
             await client.get("/")
