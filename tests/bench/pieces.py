@@ -27,7 +27,7 @@ from trio_httpd._message.request import RequestHead
 from trio_httpd._message.response import Fields, RenderedFields, ResponseHead
 from trio_httpd._net.deadlines import DeadlineQueue, DeadlineWatcher
 from trio_httpd._net.sending import Unsent
-from trio_httpd._server.options import service_of
+from trio_httpd._server.options import context_of
 
 from .conveyor import BROWSER, TINY, serve_requests
 from .servers import CONTENT, hello
@@ -129,7 +129,7 @@ def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
 
 
 def _makes_connection(raw: bytes) -> Callable[[], Connection]:
-    return partial(Connection, read_by_law(raw), Sink(), service_of(hello, Options()))
+    return partial(Connection, read_by_law(raw), Sink(), context_of(hello, Options()))
 
 
 # The answer goes out.
@@ -146,7 +146,7 @@ class Sink(ClosedLane):
 
 
 def _answer_pieces() -> list[Piece]:
-    context = service_of(hello, Options())
+    context = context_of(hello, Options())
     head = Head(context.standing.now())
     return [
         Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, context))),

@@ -19,7 +19,7 @@ from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._net.data_rates import ReceiveRate
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.transport import Transport
-from trio_httpd._server.options import service_of
+from trio_httpd._server.options import context_of
 from trio_httpd.testing import MisbehavingStream, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
@@ -434,7 +434,7 @@ async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
 
 
 def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
-    context = service_of(path, Options())
+    context = context_of(path, Options())
     parser = Http1Parser(context.limits)
     parser.receive_data(POST % 5)
     head = parser.next_head()

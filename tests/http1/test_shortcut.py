@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._http1.shortcut import Shortcut, WrittenResponse
 from trio_httpd._message.request import RequestHead
-from trio_httpd._server.options import service_of
+from trio_httpd._server.options import context_of
 from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.variants import FileVariants
@@ -106,7 +106,7 @@ async def test_the_shortcut_leads_to_the_same_bytes(
 
 def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResponse | None:
     """Return what the shortcut knows of a file that was sent a moment ago."""
-    context = service_of(docroot, Options(**options))
+    context = context_of(docroot, Options(**options))
     context.held = OpenFileCache(8)
     shortcut = Shortcut.of(context)
     if shortcut is None:

@@ -15,8 +15,7 @@ from trio.testing import MockClock, memory_stream_pair
 
 from tests.net.taking import NotingStream, noting_streams
 from trio_httpd import Connection, Docroot, Timeouts
-from trio_httpd._net.blocking import run_in_thread, run_inline
-from trio_httpd._net.transport import allows_threads
+from trio_httpd._net.blocking import run_blocking_for, run_in_thread, run_inline
 from trio_httpd.testing import MemoryStream, MisbehavingStream, connect, memory_streams
 
 CONTENT = bytes(range(256)) * 4000
@@ -124,10 +123,11 @@ async def test_a_file_object_of_an_exchange_that_is_over_is_not_read() -> None:
 
 async def test_a_stream_says_whether_threads_may_help() -> None:
     near, _ = memory_streams()
-    assert not allows_threads(near)
-    assert not allows_threads(MisbehavingStream(near))
-    assert not allows_threads(trio.SSLStream(near, ssl.create_default_context()))
-    assert allows_threads(memory_stream_pair()[0])
+    assert run_blocking_for(near) is run_inline
+    assert run_blocking_for(MisbehavingStream(near)) is run_inline
+    tls = trio.SSLStream(near, ssl.create_default_context())
+    assert run_blocking_for(tls) is run_inline
+    assert run_blocking_for(memory_stream_pair()[0]) is run_in_thread
 
 
 async def test_an_inline_call_is_run_after_a_checkpoint() -> None:

@@ -604,7 +604,7 @@ async def test_a_listing_that_nobody_takes_holds_no_descriptor(folder: Path) -> 
 async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, more: int) -> None:
     async with publishing(folder, listing=True, index=()) as client:
         await client.get("/a.txt")
-        client.server._runtime.held.clear()
+        client.server._runtime.files.cache.clear()
         with few_descriptors(more):
             assert (await client.get("/")).status == 503
         assert (await client.get("/")).status == 200
@@ -627,7 +627,7 @@ async def test_who_waits_for_a_small_file_holds_it(folder: Path, is_handler: boo
         for raw in raws:
             await raw.say(b"GET /b.css HTTP/1.1\r\nHost: a\r\n\r\n")
             await raw.hear()
-        client.server._runtime.held.clear()
+        client.server._runtime.files.cache.clear()
         for raw in raws:
             assert await raw.hear_exactly(100_000) == BIG[:100_000]
 

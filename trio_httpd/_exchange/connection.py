@@ -1,26 +1,25 @@
 """The connection object: one exchange, as a handler sees it.
 
-What HTTP *means* is decided on this floor and the one below, never in a lane: here the whole
-responses; in `reply` HEAD, 204, 304, length and Date; in `content` the limit, 100 and 417.
+What HTTP *means* is decided on this floor and in `_message`, never in a lane: here the whole
+responses; in `reply` HEAD, 204, 304, length and Date; in `content` the limit and 100; in
+`dispatch` 417. What runs an exchange from outside is the `Responder`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
-from typing import Unpack
+from typing import Any, Literal, Unpack
 
 import trio
 
 from .._message.content import RequestContent
 from .._message.errors import HeaderItems
-from .._message.lane import CLOSED, Lane
-from .._message.reply import JSON, Reply
 from .._message.request import Request, RequestHead
-from .._message.response import Response, redirection, require_status
+from .._message.responder import Responder
+from .._message.response import Response, redirection
 from .._net.addresses import Address
+from .._net.checkpoints import CALL
 from .._static.docroot import Docroot, DocrootLike, docroot_of
-from .._static.file_server import serve_file
 from .._static.send_file import ChosenFile, send_file
 from .._syntax.cookies import CookieArguments, CookieAttributes, format_cookie
 from .context import ServerContext
@@ -34,16 +33,14 @@ class Connection:
     once in sixteen calls.
     """
 
-    __slots__ = ("_content", "_context", "_lane", "_reply", "_request", "head")
+    __slots__ = ("_content", "_context", "_head", "_request", "_responder")
 
-    def __init__(self, head: RequestHead, lane: Lane, context: ServerContext) -> None:
-        self.head = head
-        self._lane = lane
+    def __init__(self, head: RequestHead, responder: Responder, context: ServerContext) -> None:
+        self._head = head
+        self._responder = responder
         self._context = context
         self._request: Request | None = None
         self._content: RequestContent | None = None
-        is_head = head.method == "HEAD"
-        self._reply = Reply(lane, context.standing, context.limits.send_chunk, is_head)
 
     def __repr__(self) -> str:
         return f"<Connection {self.request!r}>"
@@ -52,7 +49,7 @@ class Connection:
     def request(self) -> Request:
         """What the peer asks."""
         if self._request is None:
-            self._request = Request(self.head)
+            self._request = Request(self._head)
         return self._request
 
     # The transport.
@@ -60,12 +57,12 @@ class Connection:
     @property
     def remote_addr(self) -> Address | None:
         """The peer's address, None where it is unknown."""
-        return self._lane.remote_addr
+        return self._responder.lane.remote_addr
 
     @property
     def local_addr(self) -> Address | None:
         """The address that the peer reached, None where it is unknown."""
-        return self._lane.local_addr
+        return self._responder.lane.local_addr
 
     @property
     def tls(self) -> None:
@@ -73,12 +70,11 @@ class Connection:
 
     def close_after_finish(self) -> None:
         """Let the transport close after this response, which says so if it still can."""
-        self._lane.close_after()
+        self._responder.lane.close_after()
 
     def abort(self) -> None:
         """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
-        self._reply.aborted = not self._reply.finished
-        self._lane.abort()
+        self._responder.lane.abort()
 
     # The request's content.
 
@@ -86,7 +82,7 @@ class Connection:
     def body(self) -> RequestContent:
         """The content as a stream; ``async for chunk in conn.body``."""
         if self._content is None:
-            self._content = RequestContent(self.head, self._lane, self._context.limits.body)
+            self._content = RequestContent(self._head, self._responder, self._context.limits.body)
         return self._content
 
     @property
@@ -125,7 +121,7 @@ class Connection:
             RuntimeError: the head is fixed.
             ValueError: no such status, or a phrase with control characters.
         """
-        self._reply.set_status(code, reason)
+        self._responder.reply.set_status(code, reason)
 
     def add_header(self, name: str, value: str) -> None:
         """Append a field.
@@ -140,11 +136,11 @@ class Connection:
             ValueError: CR, LF, NUL or other control characters, a bad name, a second
                 or malformed Content-Length, Transfer-Encoding, Keep-Alive.
         """
-        self._reply.add_header(name, value)
+        self._responder.reply.add_header(name, value)
 
     def set_header(self, name: str, value: str) -> None:
         """Replace all fields of that name by one. Raises as `add_header`."""
-        self._reply.set_header(name, value)
+        self._responder.reply.set_header(name, value)
 
     def set_cookie(self, name: str, value: str, **attributes: Unpack[CookieArguments]) -> None:
         """Add a ``Set-Cookie`` field (RFC 6265 §4.1).
@@ -162,7 +158,7 @@ class Connection:
             TypeError: an unknown attribute.
         """
         text = format_cookie(name, value, CookieAttributes(**attributes))
-        self._reply.add_header("Set-Cookie", text)
+        self._responder.reply.add_header("Set-Cookie", text)
 
     def delete_cookie(self, name: str, **attributes: Unpack[CookieArguments]) -> None:
         """Let the peer forget a cookie set with the same ``domain`` and ``path``.
@@ -185,15 +181,22 @@ class Connection:
             PeerGone: the peer has left or takes too little.
             trio.BusyResourceError: another task is sending.
 
-        Cancelled: before a byte has left, ``data`` is held; after, nothing more can
-        be sent.
+        Cancelled: before a byte has left, ``data`` is held; after, nothing more can be sent.
         """
-        if (rest := self._reply.send_nowait(data)) is not None:
-            await rest
+        # As `Responder.send`, but without a second coroutine.
+        responder = self._responder
+        if responder.owner is not None:
+            responder.require_unclaimed()
+        budget = responder.lane.budget
+        budget.left -= CALL
+        if responder.reply.hold(data):
+            await responder.flush()
+        elif budget.left <= 0:
+            await responder.take_turn()
 
     async def flush(self) -> None:
         """Send what is held now, the head too. Raises and when cancelled: as `send`."""
-        await self._reply.flush()
+        await self._responder.flush()
 
     async def finish(self) -> None:
         """Send what is held and end the response; once that is done, do nothing.
@@ -206,7 +209,7 @@ class Connection:
         Cancelled: before a byte has left, nothing has happened; after, nothing more
         can be sent.
         """
-        await self._reply.finish()
+        await self._responder.finish()
 
     # Whole responses.
 
@@ -216,9 +219,7 @@ class Connection:
         Raises:
             RuntimeError: something was sent before.
         """
-        self._reply.set_status(response.status, None)
-        self._reply.replace_headers(response.pairs())
-        await self._reply.send_whole(response.content)
+        await self._responder.respond(response)
 
     async def send_json(self, obj: object) -> None:
         """Send ``obj`` as JSON with the status and fields set so far, and finish.
@@ -227,10 +228,7 @@ class Connection:
             TypeError, ValueError: ``obj`` cannot be written as JSON.
             RuntimeError: something was sent before.
         """
-        self._reply.require_open()
-        text = json.dumps(obj, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        self._reply.default_type(JSON)
-        await self._reply.send_whole(text)
+        await self._responder.send_json(obj)
 
     async def send_error(
         self, status: int, reason: str | None = None, content: bytes | str | None = None
@@ -245,13 +243,7 @@ class Connection:
         Raises:
             RuntimeError: the head is out.
         """
-        if self._reply.out:
-            raise RuntimeError("the head of this response is out")
-        require_status(status)
-        self._reply.reset()
-        self._reply.set_status(status, reason)
-        answer = Response.text(status, reason).content if content is None else content
-        await self._reply.send_whole(answer)
+        await self._responder.send_error(status, reason, content)
 
     async def redirect(self, location: str, status: int = 302) -> None:
         """Send the peer to ``location``, with the fields set so far (RFC 9110 §15.4).
@@ -297,8 +289,8 @@ class Connection:
 
         Else raises, and when cancelled: as `send`.
         """
-        held, part = self._context.held, (offset, count)
-        await send_file(self._reply, self.request, held, file, part=part, filename=filename)
+        part, cache = (offset, count), self._context.files.cache
+        await send_file(self._responder, self.request, cache, file, part=part, filename=filename)
 
     async def serve_file(
         self, path: str | None = None, *, docroot: DocrootLike | None = None
@@ -322,9 +314,7 @@ class Connection:
         """
         if not isinstance(docroot, Docroot):
             docroot = docroot_of(docroot or self._context.docroot)
-        rest = serve_file(self._reply, self.request, self._context.held, docroot, path)
-        if rest is not None:
-            await rest
+        await self._context.files.serve(self._responder, self.request, docroot, path)
 
     # Another protocol.
 
@@ -346,55 +336,40 @@ class Connection:
             RuntimeError: something was sent before.
             ValueError: a field that could forge, or says how a message is framed.
         """
-        reply = self._reply
-        reply.require_open()
-        switch, fields = agree_on_upgrade(self.request, headers)
-        await self.discard_body()
-        # Who is cancelled before a byte has left can still be answered for.
-        await trio.lowlevel.checkpoint_if_cancelled()
-        reply.fixed = reply.out = reply.finished = True
-        answer = [*switch, *reply.default_pairs(), *reply.fields, *fields]
-        return await self._lane.switch_protocols(101, answer)
-
-    # For those who run it.
-
-    def conclude(self, content: bytes | str | None) -> Awaitable[None] | None:
-        """End with what a handler returned, or `finish`; what is returned is to be awaited."""
-        if content is None:
-            return self._reply.finish_nowait()
-        return self._reply.send_whole_nowait(content)
-
-    @property
-    def status(self) -> int:
-        """The status set so far."""
-        return self._reply.status
-
-    @property
-    def outcome(self) -> tuple[int | None, int]:
-        """The status that went out, None if none did, and bytes of content."""
-        return self._reply.status if self._reply.out else None, self._reply.content_out
-
-    async def settle(self, answer: Response | None) -> None:
-        """End an exchange that failed: with ``answer``, if its head is not out yet.
-
-        A response that is under way is cut off so that it never looks whole; one that
-        has gone out whole stays so. None means that there is nobody to answer.
-        """
-        if answer is None:
-            self._lane.close_after()
-        elif self._reply.finished:
-            pass
-        elif self._reply.out:
-            self._lane.cut()
-        else:
-            self._reply.reset()
-            await self.respond(answer)
-
-    def retire(self) -> None:
-        """Let go of the lane: the exchange is over, whoever still holds this."""
-        self._lane = self._reply.lane = CLOSED
-        if self._content is not None:
-            self._content.retire()
+        responder = self._responder
+        with responder.claimed():
+            responder.reply.require_open()
+            switch, fields = agree_on_upgrade(self.request, headers)
+            await self.discard_body()
+            if responder.must_wait:
+                await responder.take_turn()
+            # Who is cancelled before a byte has left can still be answered for.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            reply = responder.reply
+            reply.switch()
+            answer = [*switch, *reply.default_pairs(), *reply.fields, *fields]
+            return await responder.lane.switch_protocols(answer)
 
 
-Handler = Callable[[Connection], Awaitable[object]]
+HandlerResult = (
+    bytes
+    | str
+    | dict[str, Any]
+    | list[Any]
+    | Response
+    | tuple[bytes | str | None, int]
+    | tuple[bytes | str | None, int, HeaderItems]
+    | Literal[False]
+    | None
+)
+"""What a handler may return; see `Handler`."""
+
+Handler = Callable[[Connection], Awaitable[HandlerResult]]
+"""An async function of a `Connection`. What it returns:
+
+- ``None``: the response is finished.
+- ``str`` or ``bytes``: the content, with the status and fields set so far.
+- a ``dict`` or a ``list``: the same, as JSON.
+- a `Response`, or ``(content, status)``, or ``(content, status, headers)``: the response.
+- ``False``: the response is finished, and then the connection is closed.
+"""

@@ -1,40 +1,41 @@
-"""The context: what all exchanges of one server share."""
+"""The context: what all exchanges share, from one `serve` to its end."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .._message.limits import Limits, Timeouts
 from .._message.response import DefaultHeaders
 from .._static.docroot import Docroot
-from .._static.files.cache import OpenFileCache
+from .._static.file_server import FileServer
+from .failures import FailurePolicy
 
-OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
     """A handler with everything decided about how it is served.
 
-    ``handler`` takes a `Connection`; it stands on a higher floor, hence ``Any``.
+    Args:
+        handler: takes a `Connection`, which needs this, hence ``Any``.
+        ends_with_answer: whether the handler does nothing after it has answered.
+        timeouts: see `Timeouts`.
+        limits: see `Limits`.
+        docroot: see `Options`.
+        default_headers: the fields of every response.
+        failures: what becomes of failures.
+        files: serves files.
+        variables: the context variables with which each exchange begins.
     """
 
-    handler: Callable[[Any], Awaitable[object]]
+    handler: Callable[[Any], Awaitable[Any]]
+    ends_with_answer: bool
     timeouts: Timeouts
     limits: Limits
     docroot: Docroot | None
-    standing: DefaultHeaders
-    on_error: OnError
-    held: OpenFileCache
-    """The files that are kept open; none before it is served."""
-
-
-def require_on_error(on_error: object) -> None:
-    """Raise `TypeError` unless ``on_error`` is one of the three things it may be."""
-    if not (on_error is None or on_error == "raise" or callable(on_error)):
-        raise TypeError(f"on_error is None, 'raise' or a callable, not {on_error!r}")
-    if inspect.iscoroutinefunction(on_error):
-        raise TypeError("on_error cannot be an async function")
+    default_headers: DefaultHeaders
+    failures: FailurePolicy
+    files: FileServer
+    variables: Context

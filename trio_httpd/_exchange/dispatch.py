@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import cast
 
 import trio
 
 from .._message.content import require_known_expectations
 from .._message.errors import HeaderItems, HTTPError, PeerError
+from .._message.request import RequestHead
+from .._message.responder import Responder
 from .._message.response import Response
 from .._net.errors import PeerGone
-from .._syntax.quoting import quoted
 from .connection import Connection, Handler
 from .context import ServerContext
+from .failures import FailurePolicy
 
 logger = logging.getLogger("trio_httpd.connection")
 
 
-def answer_to(problem: Exception) -> Response | None:
-    """Return what the peer is told about ``problem``; None is silence."""
+def answer_to(problem: Exception) -> Response:
+    """Return what the client is sent about ``problem``."""
     match _sole_cause(problem):
         case HTTPError(status=status, detail=detail, headers=headers):
             return Response.text(status, detail, headers)
-        case cause if is_disconnect(cause):
-            return None
         case _:
-            return Response.text(500)  # Its text may hold secrets: to the log only.
+            return Response.text(500)  # Its text may hold secrets: it goes to the log only.
 
 
-def is_disconnect(problem: Exception) -> bool:
-    """Whether ``problem`` only says that the peer has gone, maybe several times."""
-    if isinstance(problem, ExceptionGroup):
-        return problem.split(PeerGone)[1] is None
-    return isinstance(problem, PeerGone)
+def _is_disconnect_of(responder: Responder, problem: Exception) -> bool:
+    """Whether ``problem`` only says that the client of this very exchange has gone.
+
+    A `PeerGone` of another connection is a failure of the handler like any other.
+    """
+    return responder.lane.is_gone and _split(problem, PeerGone)[1] is None
 
 
 def _sole_cause(problem: Exception) -> Exception:
@@ -43,96 +45,112 @@ def _sole_cause(problem: Exception) -> Exception:
     return problem
 
 
-class Propagate(Exception):  # noqa: N818 -- a decision, not an error
-    """Carries ``problem`` past everything that would report it once more."""
-
-    def __init__(self, problem: Exception) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-
-async def dispatch(conn: Connection, handler: Handler, context: ServerContext) -> None:
+async def dispatch(
+    conn: Connection,
+    responder: Responder,
+    head: RequestHead,
+    handler: Handler,
+    context: ServerContext,
+) -> None:
     """Run the handler for one exchange, to the end of its response.
 
     Raises:
-        Propagate: ``on_error`` lets a failure out; the peer has had its answer.
+        Propagate: ``on_error`` lets a failure out; the client has had its answer.
 
     Cancelled: the response is where it is; whoever cancels decides what follows.
     """
     try:
-        if conn.head.expectations:
-            require_known_expectations(conn.head)
+        if head.expectations:
+            require_known_expectations(head)
         result = await handler(conn)
         # A coroutine for what nearly always needs none would cost a fiftieth of a request.
         if result is None or isinstance(result, bytes | str):
-            unfinished = conn.conclude(result)
+            if responder.must_wait:
+                await responder.take_turn()
+            if responder.finish_with(result):
+                await responder.drain()
         else:
-            unfinished = _respond(conn, result)
-        if unfinished is not None:
-            await unfinished
+            await _respond(responder, result)
     except Exception as problem:
-        await _settle(conn, problem, context)
-    except BaseExceptionGroup as group:
-        # A handler's nursery was cancelled while a task of it failed.
-        cancelled, rest = group.split(trio.Cancelled)
-        if cancelled is None or not isinstance(rest, ExceptionGroup):
-            raise
-        _report_fault(rest, conn, context)
-        raise cancelled from None
+        await _fail(conn, responder, problem, context.failures)
+    except BaseException as problem:
+        await _fail_oddly(conn, responder, problem, context.failures)
 
 
-async def _respond(conn: Connection, result: object) -> None:
+async def _respond(responder: Responder, result: object) -> None:
     """Send what a handler returned, and finish."""
     match result:
         case False:
-            conn.close_after_finish()
-            await conn.finish()
+            responder.lane.close_after()
+            await responder.finish()
+        case dict() | list():
+            await responder.send_json(result)
         case (str() | bytes() | None as content, int(status)):
-            await conn.respond(Response(content or b"", status))
+            await responder.respond(Response(content or b"", status))
         case (str() | bytes() | None as content, int(status), headers):
-            await conn.respond(Response(content or b"", status, cast("HeaderItems", headers)))
+            fields = cast("HeaderItems", headers)
+            await responder.respond(Response(content or b"", status, fields))
         case Response():
-            await conn.respond(result)
+            await responder.respond(result)
         case _:
-            raise TypeError(f"a handler cannot return this: {quoted(result)}")
+            raise TypeError(f"a handler cannot return this: {result!r}")
 
 
-async def _settle(conn: Connection, problem: Exception, context: ServerContext) -> None:
-    """Tell the peer, then whoever runs the server, about a handler that failed."""
+async def _fail(
+    conn: Connection, responder: Responder, problem: Exception, failures: FailurePolicy
+) -> None:
+    """Answer for a handler that failed, and report that to whoever runs the server."""
     cause = _sole_cause(problem)
+    is_silent = _is_disconnect_of(responder, problem)
     if isinstance(cause, PeerError):
-        conn.close_after_finish()
+        responder.lane.close_after()
         logger.info("%a refused: %a", conn, str(cause))
     try:
-        await conn.settle(answer_to(cause))
+        await responder.fail_with(None if is_silent else answer_to(cause))
     except PeerGone:
         pass
     except Exception as worse:  # An answer that cannot be sent, say for its fields.
-        await _settle(conn, worse, context)
-    finally:  # Even if we are cancelled while we tell the peer.
-        _report_fault(problem, conn, context)
+        await _fail(conn, responder, worse, failures)
+    finally:  # Even if we are cancelled while we answer.
+        if not (is_silent or isinstance(cause, HTTPError)):
+            failures.report(problem, conn, "handler")
 
 
-def _report_fault(problem: Exception, conn: Connection, context: ServerContext) -> None:
-    """Report ``problem`` unless it is an answer or a goodbye."""
-    if not isinstance(_sole_cause(problem), HTTPError) and not is_disconnect(problem):
-        report(problem, conn, "handler", context)
+async def _fail_oddly(
+    conn: Connection, responder: Responder, problem: BaseException, failures: FailurePolicy
+) -> None:
+    """Deal with what is no `Exception`: let it out if it is ours, else it is a failure too.
 
-
-def report(problem: Exception, conn: Connection | None, doing: str, context: ServerContext) -> None:
-    """Hand a failure that is nobody's answer to ``on_error``.
-
-    Raises:
-        Propagate: with ``problem`` itself where ``on_error`` is "raise", or with what the
-            callable raises.
+    Ours are `KeyboardInterrupt`, and `trio.Cancelled` while a scope around us is cancelled. A
+    `trio.Cancelled` that somebody kept from elsewhere, `SystemExit`, `GeneratorExit` and the
+    like are failures of a handler: let out, they would end the server, or what not.
     """
-    match context.on_error:
-        case None:
-            logger.error("%s failed: %a", doing, conn, exc_info=problem)
-        case "raise":
-            raise Propagate(problem)
-        case decide:
-            try:
-                decide(problem, conn, doing)
-            except Exception as another:
-                raise Propagate(another) from (None if another is problem else problem)
+    cancelled, rest = _split(problem, trio.Cancelled)
+    if _split(problem, KeyboardInterrupt)[0] is not None:
+        raise problem
+    if cancelled is not None and trio.current_effective_deadline() == -math.inf:
+        if rest is not None:  # A task of the handler's nursery failed meanwhile.
+            failure = _as_failure(rest)
+            is_answer = isinstance(_sole_cause(failure), HTTPError)
+            if not (is_answer or _is_disconnect_of(responder, failure)):
+                failures.report(failure, conn, "handler")
+        raise cancelled from None
+    await _fail(conn, responder, _as_failure(problem), failures)
+
+
+def _split(
+    problem: BaseException, kind: type[BaseException]
+) -> tuple[BaseException | None, BaseException | None]:
+    """Return what of ``problem`` is of that kind, and what is not."""
+    if isinstance(problem, BaseExceptionGroup):
+        return problem.split(kind)
+    return (problem, None) if isinstance(problem, kind) else (None, problem)
+
+
+def _as_failure(problem: BaseException) -> Exception:
+    """Return ``problem`` as an `Exception`."""
+    if isinstance(problem, Exception):
+        return problem
+    failure = RuntimeError(f"a handler raised {type(problem).__name__}, which ends nothing here")
+    failure.__cause__ = problem
+    return failure

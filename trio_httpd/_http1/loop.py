@@ -3,7 +3,7 @@
     setup ---> head ---> handler ---> (drain) ---> idle ---> head ...
       |          |          |            |           |
       |          |  408, 4xx|  503       |           |
-      +----------+----------+------------+-----------+---> parting ---> end
+      +----------+----------+------------+-----------+---> close_gracefully ---> end
 
 Laws:
 1. Each phase ends at a deadline of the watcher, which cancels the transport's scope;
@@ -11,13 +11,16 @@ Laws:
 2. Requests are answered one after the other, in the order in which they came.
 3. Nothing is read as a request after content whose end has not been seen, and none is
    served on a transport that can carry no answer.
+4. `Transport.ending` alone decides how the transport goes on.
+5. Each exchange begins with the context variables of `serve`.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable
+from contextvars import Context
+from typing import Any
 
 import trio
 
@@ -27,17 +30,24 @@ from .._exchange.connection import Connection
 from .._exchange.context import ServerContext
 from .._exchange.dispatch import dispatch
 from .._message.errors import PeerError
+from .._message.reply import Reply
 from .._message.request import Request, RequestHead
+from .._message.responder import Responder
 from .._message.response import Response
-from .._net.checkpoints import CALL
 from .._net.deadlines import DeadlineQueue
+from .._net.ending import Ending
 from .._net.errors import PeerGone
+from .._net.sending import GONE
 from .._net.transport import Transport
-from .lane import MOST_DRAINED, Http1Lane, feed
+from .._syntax.quoting import quoted
+from .lane import MOST_DRAINED, Http1Lane
 from .parser import Http1Parser
 from .shortcut import Shortcut, WrittenResponse
 
 logger = logging.getLogger("trio_httpd.connection")
+
+# Bound once: to ask an enumeration for a member takes a hundredth of a request in CPython 3.11.
+_HANDLER_EXPIRED = Ending.HANDLER_EXPIRED
 
 _NO_REQUEST = RequestHead("GET", "/", "1.1", b"")
 
@@ -52,8 +62,7 @@ async def serve_http1(transport: Transport, context: ServerContext) -> None:
     try:
         with transport.scope:
             await loop.serve_requests()
-        await loop.part()
-        await transport.aclose()
+        await loop.close_gracefully()
     except PeerGone:
         pass
 
@@ -62,9 +71,8 @@ async def refuse_http1(transport: Transport, context: ServerContext, answer: Res
     """Send ``answer`` on ``transport`` before anything was read from it."""
     loop = Http1Loop(transport, context)
     try:
-        await loop.say(answer)
-        await loop.part()
-        await transport.aclose()
+        await loop.send_final(answer)
+        await loop.close_gracefully()
     except PeerGone:
         pass
 
@@ -79,8 +87,9 @@ class Http1Loop:
         "_head",
         "_is_logged",
         "_lane",
+        "_linger_until",
         "_parser",
-        "_part_by",
+        "_responder",
         "_served",
         "_shortcut",
         "_transport",
@@ -90,51 +99,61 @@ class Http1Loop:
         self._transport = transport
         self._context = context
         self._parser = Http1Parser(context.limits)
-        self._shortcut = Shortcut.of(context) if transport.prompt else None
+        self._shortcut = None if transport.is_plain else Shortcut.of(context)
         self._served = 0
-        self._began: float | None = None  # The last exchange, if it is to be logged.
         self._is_logged = access_log.isEnabledFor(logging.INFO)
+        self._began = 0.0  # The last exchange, if it is to be logged.
         self._head = _NO_REQUEST  # The last one.
         self._lane: Http1Lane | None = None  # Of the last exchange.
-        self._conn: Connection | None = None
-        self._part_by = math.inf
+        self._conn: Connection | None = None  # Of the exchange that goes on.
+        self._responder: Responder | None = None  # The same.
+        self._linger_until = math.inf
 
     async def serve_requests(self) -> None:
-        """Serve requests until the transport is to be closed."""
-        transport, context = self._transport, self._context
+        """Serve requests until `Transport.ending` says that there will be no other."""
+        try:
+            await self._serve_each()
+        except PeerError as problem:  # Of a head: those of content are answered by `dispatch`.
+            logger.info("%a refused: %a", self._transport.remote_addr, quoted(str(problem)))
+            await self.send_final(Response.text(problem.status, problem.detail))
+
+    async def _serve_each(self) -> None:
+        transport, context, parser = self._transport, self._context, self._parser
         handling = transport.deadlines.handler
         waiting = transport.deadlines.connection_setup
+        task = trio.lowlevel.current_task()
         while True:
-            try:
-                head = await self._next_head(waiting)
-            except PeerError as problem:
-                logger.info("%a refused: %a", transport.remote_addr, str(problem))
-                await self.say(Response.text(problem.status, problem.detail))
-                return
+            if _differ(task.context, context.variables):
+                task.context = context.variables.copy()
+                await trio.lowlevel.checkpoint()  # It is entered with the next step.
+            head = await self._next_head(waiting)
+            waiting = transport.deadlines.keep_alive
             if head is None:
+                transport.worsen(Ending.CLOSE)
                 return
             if self._shortcut is not None and (known := self._known_answer(head)) is not None:
-                if (rest := self._send_known(head, known)) is not None:
-                    await rest
+                if transport.must_wait:
+                    await transport.take_turn()
+                if self._send_known(head, known):
+                    await transport.sender.flush()
                 # Who is idle keeps no response alive.
-                del head, known, rest
-                waiting = transport.deadlines.keep_alive
+                del head, known
                 continue
-            conn, lane = self._begin_exchange(head)
-            handler = self._handle if handling.is_finite else context.handler
+            responder = self._begin_exchange(head)
+            conn = self._conn = Connection(head, responder, context)
             try:
-                await dispatch(conn, handler, context)
+                handler = self._handle if handling.is_finite else context.handler
+                await dispatch(conn, responder, head, handler, context)
             finally:
-                if transport.expired is not handling:  # Else see `part`.
-                    self._end_exchange(conn)
-            if lane.closing or transport.broken or transport.receiving or transport.expired:
-                return
-            if not (self._parser.content.ended or await self._drain()):
+                if transport.ending is not _HANDLER_EXPIRED:  # Else see `_end_handling`.
+                    self._end_exchange(conn, responder)
+            if transport.receiving or not parser.content.ended:
+                await self._clear_the_way()
+            if transport.ending:
                 return
             # Nothing of an exchange is kept while we wait for the next.
             self._head, self._lane = _NO_REQUEST, None
-            del conn, head, lane
-            waiting = transport.deadlines.keep_alive
+            del conn, head, responder
 
     async def _next_head(self, waiting: DeadlineQueue) -> RequestHead | None:
         """Return the next head; None where the peer or the time ended before."""
@@ -148,47 +167,56 @@ class Http1Loop:
         phase.enter(transport)
         try:
             while True:
-                await transport.arrival(chunk)
-                if (data := transport.take_arrived(chunk)) is None:
+                await transport.wait_readable()
+                if (data := transport.receive_nowait(chunk)) is None:
                     continue
                 parser.receive_data(data)
                 if (head := parser.next_head()) is not None or parser.received_all:
-                    return head if transport.expired is None else None
+                    return None if transport.ending else head
                 # From waiting to reading a head, and never back: a peer that begins
                 # and takes it back would have all the time in the world.
                 if phase is waiting and parser.head_begun:
                     phase.leave(transport)
                     phase = transport.deadlines.header
                     phase.enter(transport)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
-            transport.broken = True
+        except GONE as problem:
+            transport.lose()
             raise PeerGone from problem
         finally:
             phase.leave(transport)
 
-    def _begin_exchange(self, head: RequestHead) -> tuple[Connection, Http1Lane]:
-        """Return the connection object for one request, and the lane that it goes through."""
+    def _begin_exchange(self, head: RequestHead) -> Responder:
+        """Return what answers a request."""
+        transport, context = self._transport, self._context
         self._served += 1
-        last = self._served >= self._context.limits.requests_per_connection
-        self._began = trio.current_time() if self._is_logged else None
+        if not head.keep_alive or self._served >= context.limits.requests_per_connection:
+            transport.worsen(Ending.LINGER)
+        if self._is_logged:
+            self._began = trio.current_time()
         self._head = head
-        lane = self._lane = Http1Lane(
-            self._transport, self._parser, self._context, head, last or not head.keep_alive
+        lane = self._lane = Http1Lane(transport, self._parser, context, head)
+        reply = Reply(
+            lane,
+            context.default_headers,
+            context.limits.send_chunk,
+            head.method == "HEAD",
+            context.ends_with_answer,
         )
-        conn = self._conn = Connection(head, lane, self._context)
-        return conn, lane
+        responder = self._responder = Responder(reply, lane)
+        return responder
 
-    def _end_exchange(self, conn: Connection) -> None:
-        """Log it, and let nobody who still has its connection object do anything."""
-        if self._began is not None:
-            self._log(conn, conn.request, trio.current_time() - self._began)
-        conn.retire()
-        self._conn = None
+    def _end_exchange(self, conn: Connection | None, responder: Responder) -> None:
+        """Log it, and let nobody who still has its connection object do anything.
 
-    def _log(self, conn: Connection, request: Request | None, seconds: float) -> None:
-        status, size = conn.outcome
-        peer = self._transport.remote_addr
-        log_exchange(request, status=status, size=size, seconds=seconds, peer=peer)
+        ``conn`` is None where what came was no request.
+        """
+        if self._is_logged:
+            status, size = responder.status_and_size
+            request = None if conn is None else conn.request
+            seconds, peer = trio.current_time() - self._began, self._transport.remote_addr
+            log_exchange(request, status=status, size=size, seconds=seconds, peer=peer)
+        responder.detach()
+        self._conn = self._responder = None
 
     def _known_answer(self, head: RequestHead) -> WrittenResponse | None:
         """Return what is known to be the whole answer, where that can be sent as it is."""
@@ -197,31 +225,18 @@ class Http1Loop:
             return None
         return self._shortcut.answer_to(head)
 
-    def _send_known(self, head: RequestHead, known: WrittenResponse) -> Awaitable[None] | None:
-        """Send a whole response; what is returned is still to be awaited."""
+    def _send_known(self, head: RequestHead, known: WrittenResponse) -> bool:
+        """Send a whole response, and log it; whether not all of it is out."""
+        began = trio.current_time() if self._is_logged else None
         self._served += 1
-        transport = self._transport
-        transport.fairness.left -= CALL + len(known.data)
-        if transport.fairness.left <= 0 or self._is_logged:
-            return self._send_in_turn(head, known)
-        rest = transport.post(known.data)
-        return transport.send_rest(rest) if rest else None
+        self._transport.budget.spend(len(known.data))
+        is_left = self._transport.sender.write_later(known.data)
+        if began is not None:
+            seconds, peer = trio.current_time() - began, self._transport.remote_addr
+            log_exchange(Request(head), status=200, size=known.size, seconds=seconds, peer=peer)
+        return is_left
 
-    async def _send_in_turn(self, head: RequestHead, known: WrittenResponse) -> None:
-        began, transport = trio.current_time(), self._transport
-        status, size = None, 0
-        try:
-            if transport.fairness.left <= 0:
-                await transport.fairness.take_turn()
-            status, size = 200, known.size
-            if rest := transport.post(known.data):
-                await transport.send_rest(rest)
-        finally:
-            if self._is_logged:
-                seconds, peer = trio.current_time() - began, transport.remote_addr
-                log_exchange(Request(head), status=status, size=size, seconds=seconds, peer=peer)
-
-    async def _handle(self, conn: Connection) -> object:
+    async def _handle(self, conn: Connection) -> Any:
         """Run the handler in its phase; sending what it returns has its own."""
         handling = self._transport.deadlines.handler
         handling.enter(self._transport)
@@ -230,19 +245,40 @@ class Http1Loop:
         finally:
             handling.leave(self._transport)
 
+    async def _clear_the_way(self) -> None:
+        """Remove what stands before the next request: a reader, and content."""
+        if self._transport.receiving:
+            await self._stop_reader()
+        if not (self._transport.ending or await self._drain()):
+            self._transport.worsen(Ending.LINGER)
+
+    async def _stop_reader(self) -> None:
+        """Let a task that the handler left behind read no more."""
+        assert self._lane is not None
+        if self._lane.upgraded is not None:
+            self._transport.worsen(Ending.CLOSE)
+            return
+        self._lane.stop_reading()
+        while self._transport.receiving:
+            await trio.lowlevel.checkpoint()
+
     async def _drain(self) -> bool:
         """Read what is left of the content; whether that ended, and soon enough."""
+        transport, parser = self._transport, self._parser
         drained, chunk = 0, self._context.limits.receive_chunk
-        self._part_by = trio.current_time() + self._context.timeouts.linger
-        with trio.move_on_at(self._part_by):
+        self._linger_until = trio.current_time() + self._context.timeouts.linger
+        with trio.move_on_at(self._linger_until):
             try:
                 while drained <= MOST_DRAINED:
-                    if (data := self._parser.next_content()) is None:
-                        await feed(self._parser, self._transport, chunk)
+                    transport.budget.spend()
+                    if transport.budget.left <= 0:
+                        await transport.budget.take_turn()
+                    if (data := parser.next_content()) is None:
+                        parser.receive_data(await transport.receive(chunk))
                     elif data:
                         drained += len(data)
                     else:
-                        self._part_by = math.inf
+                        self._linger_until = math.inf
                         return True
             except PeerError:
                 pass  # It has its answer: what follows is not read as a request.
@@ -250,49 +286,65 @@ class Http1Loop:
 
     # The end.
 
-    async def part(self) -> None:
-        """Say what is still to be said, and let the peer read it."""
-        transport, deadlines = self._transport, self._transport.deadlines
-        await transport.settle()
-        if transport.expired is deadlines.header:
-            logger.info("%a sent no whole head in time", transport.remote_addr)
-            await self.say(Response.text(408))
-        elif transport.expired is deadlines.handler:
-            await self._end_handling()
-        elif transport.expired or transport.ended:
-            return
-        if not (self._parser.received_all or self._peer_is_done() or self._is_read_by_others()):
+    async def close_gracefully(self) -> None:
+        """Say what is still to be said, let the client read it, and close."""
+        transport = self._transport
+        match transport.ending:
+            case Ending.HANDLER_EXPIRED:
+                await self._end_handling()
+            case Ending.HEADER_EXPIRED:
+                logger.info("%a sent no whole head in time", transport.remote_addr)
+                await self.send_final(Response.text(408))
+            case _:
+                await transport.sender.flush()
+        if self._lingers():
             timeouts, limits = self._context.timeouts, self._context.limits
-            until = min(self._part_by, trio.current_time() + timeouts.linger)
+            until = min(self._linger_until, trio.current_time() + timeouts.linger)
             await transport.linger(until, limits.receive_chunk)
+        await transport.aclose()
+
+    def _lingers(self) -> bool:
+        """Whether the client may still send, and so needs time to read our last response."""
+        match self._transport.ending:
+            case Ending.LINGER | Ending.HEADER_EXPIRED | Ending.HANDLER_EXPIRED:
+                return not (self._parser.received_all or self._client_is_done())
+            case Ending.SWITCHED:
+                assert self._lane is not None
+                upgraded = self._lane.upgraded
+                return upgraded is not None and not upgraded.closed
+            case Ending.CLOSE | Ending.GONE:
+                return False
+            case Ending.KEEP_ALIVE:
+                raise AssertionError("this transport goes on")
+
+    def _client_is_done(self) -> bool:
+        """Whether the client said that it sends no more, and has sent no more."""
+        # After content old clients send another CRLF (RFC 9112 §2.2): that is not it.
+        return not self._head.keep_alive and self._head.length == 0 and not self._parser.unread
 
     async def _end_handling(self) -> None:
         """Answer in place of a handler that ran out of time."""
         assert self._conn is not None
-        self._conn.close_after_finish()
+        assert self._responder is not None
         logger.warning("%a took too long", self._conn)
         try:
-            await self._conn.settle(Response.text(503))
+            await self._responder.fail_with(Response.text(503))
         finally:
-            self._end_exchange(self._conn)
+            self._end_exchange(self._conn, self._responder)
 
-    def _peer_is_done(self) -> bool:
-        """Whether the peer said that it sends no more, and has sent no more."""
-        # After content old clients send another CRLF (RFC 9112 §2.2): that is not it.
-        return not self._head.keep_alive and self._head.length == 0 and not self._parser.unread
-
-    def _is_read_by_others(self) -> bool:
-        """Whether a task of a handler's still reads, or an upgraded stream is closed."""
-        upgraded = self._lane.upgraded if self._lane is not None else None
-        return self._transport.receiving or (upgraded is not None and upgraded.closed)
-
-    async def say(self, answer: Response) -> None:
+    async def send_final(self, answer: Response) -> None:
         """Answer what was no request, as the last word here."""
-        self._head = _NO_REQUEST
-        self._lane = Http1Lane(self._transport, self._parser, self._context, _NO_REQUEST, True)
-        conn = Connection(_NO_REQUEST, self._lane, self._context)
+        self._transport.worsen(Ending.LINGER)
+        responder = self._begin_exchange(_NO_REQUEST)
         try:
-            await conn.respond(answer)
+            await responder.respond(answer)
         finally:
-            if self._is_logged:
-                self._log(conn, None, 0)
+            self._end_exchange(None, responder)
+
+
+def _differ(one: Context, other: Context) -> bool:
+    """Whether two contexts hold other values."""
+    try:
+        return one != other
+    except Exception:  # Of values that cannot be compared.
+        return True

@@ -26,12 +26,12 @@ class WrittenResponse:
     """A whole response as HTTP/1 has it.
 
     Args:
-        standing: the fields of every response that are in it.
+        defaults: the fields of every response that are in it.
         data: head and content.
         size: of the content.
     """
 
-    standing: RenderedFields
+    defaults: RenderedFields
     data: bytes
     size: int
 
@@ -42,15 +42,15 @@ class Shortcut:
     Args:
         docroot: one that looks at no request before it looks for a file.
         held: its files of a moment ago.
-        standing: the fields of every response.
+        defaults: the fields of every response.
     """
 
-    __slots__ = ("_docroot", "_held", "_standing")
+    __slots__ = ("_defaults", "_docroot", "_held")
 
-    def __init__(self, docroot: Docroot, held: OpenFileCache, standing: DefaultHeaders) -> None:
+    def __init__(self, docroot: Docroot, held: OpenFileCache, defaults: DefaultHeaders) -> None:
         self._docroot = docroot
         self._held = held
-        self._standing = standing
+        self._defaults = defaults
 
     @classmethod
     def of(cls, context: ServerContext) -> Shortcut | None:
@@ -58,7 +58,7 @@ class Shortcut:
         handler = context.handler
         if type(handler) is not Docroot or handler.rules.looks_at_requests:
             return None  # Of a subclass nobody knows what it does when it is called.
-        return cls(handler, context.held, context.standing)
+        return cls(handler, context.files.cache, context.default_headers)
 
     def answer_to(self, head: RequestHead) -> WrittenResponse | None:
         """Return a whole response, None where the long way has to be gone."""
@@ -67,27 +67,27 @@ class Shortcut:
         published = self._held.find(self._docroot, head.target.partition("?")[0])
         if published is None or published.is_negotiated:
             return None
-        chosen, standing = published.plain, self._standing.now()
+        chosen, defaults = published.plain, self._defaults.now()
         written = chosen.written
-        if isinstance(written, WrittenResponse) and written.standing is standing:
+        if isinstance(written, WrittenResponse) and written.defaults is defaults:
             return written
-        chosen.written = written = self._write(chosen, standing)
+        chosen.written = written = self._write(chosen, defaults)
         return written
 
-    def _write(self, chosen: Representation, standing: RenderedFields) -> WrittenResponse | None:
+    def _write(self, chosen: Representation, defaults: RenderedFields) -> WrittenResponse | None:
         """Write the response, once a second; None where its content is not known."""
         content, fields = chosen.content, chosen.fields
-        if content is None or not self._standing.named.isdisjoint(fields.names):
+        if content is None or not self._defaults.names.isdisjoint(fields.names):
             return None
-        head = format_head(_WholeHead(fields.after(standing), len(content)), Framing.LENGTH)
-        return WrittenResponse(standing, head + content, len(content))
+        head = format_head(_WholeHead(fields.after(defaults), len(content)), Framing.LENGTH)
+        return WrittenResponse(defaults, head + content, len(content))
 
 
 @dataclass(slots=True)
 class _WholeHead:
     """The head of a whole file; see `ResponseHead`."""
 
-    standing: RenderedFields
+    rendered: RenderedFields
     length: int | None
     status: int = 200
     reason: bytes = b""

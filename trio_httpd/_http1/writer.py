@@ -34,7 +34,7 @@ def format_head(head: ResponseHead, framing: Framing, persistence: bytes = b"") 
     lines = _STATUS_LINES.get(head.status, b"")
     if head.reason or not lines:
         lines = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason)
-    lines += head.standing.lines
+    lines += head.rendered.lines
     if persistence:
         lines += persistence
     if head.fields:

@@ -11,20 +11,25 @@ Laws:
 
 from __future__ import annotations
 
+from collections import deque
+from io import BytesIO
 from typing import Final
 
 import trio
 
-from .._net.checkpoints import CALL
 from .errors import HTTPError, PeerError
-from .lane import CLOSED, Lane
 from .request import RequestHead
+from .responder import Responder
 
 
 def require_known_expectations(head: RequestHead) -> None:
     """Raise `HTTPError` 417 unless 100-continue is all that the peer expects (RFC 9110 §10.1.1)."""
     if head.expectations and set(head.expectations) != {b"100-continue"}:
         raise HTTPError(417)
+
+
+_SMALL = 4 * 1024
+_GATHERED = 64 * 1024
 
 
 class RequestContent(trio.abc.ReceiveStream):
@@ -40,22 +45,24 @@ class RequestContent(trio.abc.ReceiveStream):
         "_ended",
         "_expects_continue",
         "_fault",
-        "_lane",
         "_length",
         "_limit",
         "_received",
+        "_responder",
         "_stash",
+        "_stashed",
     )
 
-    def __init__(self, head: RequestHead, lane: Lane, limit: float) -> None:
-        self._lane = lane
+    def __init__(self, head: RequestHead, responder: Responder, limit: float) -> None:
+        self._responder = responder
         self._length: Final = head.length
         self._limit = limit
         self._expects_continue = bool(head.expectations)
         self._ended = head.length == 0
         self._begun = self._closed = False
         self._received = 0
-        self._stash = bytearray()
+        self._stash: deque[bytes | bytearray] = deque()
+        self._stashed = 0  # Bytes in it.
         self._fault: PeerError | None = None
 
     @property
@@ -87,7 +94,7 @@ class RequestContent(trio.abc.ReceiveStream):
             raise ValueError("max_bytes must be at least 1")
         if not await self._have(1):
             return b""
-        return self._take(len(self._stash) if max_bytes is None else max_bytes)
+        return self._take(self._stashed if max_bytes is None else max_bytes)
 
     async def read(self, count: int | None = None) -> bytes:
         """Return exactly ``count`` bytes, or what is left; b"" at the end.
@@ -95,9 +102,9 @@ class RequestContent(trio.abc.ReceiveStream):
         Raises and when cancelled: as `receive_some`.
         """
         if count is None:
-            while await self._have(len(self._stash) + 1):
+            while await self._have(self._stashed + 1):
                 pass
-            return self._take(len(self._stash))
+            return self._take(self._stashed)
         if count < 0:
             raise ValueError(f"cannot read {count} bytes")
         await self._have(count)
@@ -107,20 +114,40 @@ class RequestContent(trio.abc.ReceiveStream):
         """Read and drop what is left, within the limit."""
         while await self._have(1):
             self._stash.clear()
+            self._stashed = 0
 
     async def aclose(self) -> None:
         """Refuse further reads; what is left is the server's to drain."""
         self._closed = True
         await trio.lowlevel.checkpoint()
 
-    def retire(self) -> None:
-        """Let go of the lane: the exchange is over."""
-        self._lane = CLOSED
+    def _keep(self, data: bytes) -> None:
+        """Put ``data`` into the stash; small pieces into one, as each has a cost of its own."""
+        stash, size = self._stash, len(data)
+        self._stashed += size
+        if size < _SMALL and stash and len(stash[-1]) < _GATHERED:
+            last = stash[-1]
+            if not isinstance(last, bytearray):
+                stash[-1] = last = bytearray(last)
+            last += data
+        else:
+            stash.append(data)
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._stash[:count])
-        del self._stash[:count]
-        return taken
+        """Return ``count`` bytes of the stash, or all that there is; in memory once."""
+        stash = self._stash
+        if len(stash) == 1 and len(stash[0]) <= count:
+            self._stashed = 0
+            return bytes(stash.popleft())
+        taken = BytesIO()  # Gives its bytes away without a copy of them.
+        while stash and count:
+            chunk = stash.popleft()
+            if len(chunk) > count:
+                stash.appendleft(chunk[count:])
+                chunk = chunk[:count]
+            count -= taken.write(chunk)
+        self._stashed -= taken.tell()
+        return taken.getvalue()
 
     async def _have(self, count: int) -> bool:
         """Receive until the stash has ``count`` bytes; False if it never will."""
@@ -130,12 +157,12 @@ class RequestContent(trio.abc.ReceiveStream):
             raise self._fault
         while True:
             # What is at hand may be much, in tiny chunks.
-            fairness = self._lane.fairness
-            fairness.left -= CALL
-            if fairness.left <= 0:
-                await fairness.take_turn()
-            if len(self._stash) >= count or self._ended:
-                return len(self._stash) >= count
+            budget = self._responder.lane.budget
+            budget.spend()
+            if budget.left <= 0:
+                await budget.take_turn()
+            if self._stashed >= count or self._ended:
+                return self._stashed >= count
             await self._receive()
 
     async def _receive(self) -> None:
@@ -144,11 +171,11 @@ class RequestContent(trio.abc.ReceiveStream):
             self._begun = True
             self._require_within_limit(self._length or 0)
         try:
-            if (data := self._lane.receive_nowait()) is None:
-                if self._expects_continue and not self._lane.content_arrived:
-                    await self._lane.send_interim(100)
-                self._expects_continue = False
-                data = await self._lane.receive()
+            lane = self._responder.lane
+            if (data := lane.receive_nowait()) is None:
+                if self._expects_continue and not lane.content_arrived:
+                    await self._ask_for_content()
+                data = await lane.receive()
         except PeerError as fault:
             self._fault = fault
             raise
@@ -156,7 +183,16 @@ class RequestContent(trio.abc.ReceiveStream):
         self._received += len(data)
         self._require_within_limit(self._received)
         self._ended = not data or self._received == self._length
-        self._stash += data
+        if data:
+            self._keep(data)
+
+    async def _ask_for_content(self) -> None:
+        lane = self._responder.lane
+        if lane.must_wait:
+            await lane.take_turn()
+        self._expects_continue = False
+        if lane.write_interim(100):
+            await lane.flush()
 
     def _require_within_limit(self, size: int) -> None:
         if size > self._limit:

@@ -5,6 +5,10 @@ content go down. HTTP/1 makes a lane for each exchange, one after the other on a
 transport; HTTP/2 has many side by side. Whoever stands above knows no version; whoever
 stands below knows no meaning.
 
+Writing never waits. Where not all found room, it returns True, and whoever wrote it waits in
+`Lane.flush`. Before the first byte of anything leaves, `Lane.take_turn` waits where
+``must_wait`` says so: whoever is cancelled there has written nothing.
+
 `ClosedLane` takes a lane's place when the exchange is over, so that a task which still
 holds the connection object cannot reach into the next exchange.
 """
@@ -19,7 +23,7 @@ import trio
 from .._net.addresses import Address
 from .._net.blocking import RunBlocking
 from .._net.checkpoints import CheckpointBudget
-from .._net.sending import Unsent, UnsentFile
+from .._net.sending import FilePart
 from .response import Fields, ResponseHead
 
 T = TypeVar("T")
@@ -28,12 +32,10 @@ T = TypeVar("T")
 class Lane(Protocol):
     """The events of one exchange, both ways."""
 
-    fairness: CheckpointBudget
-    """Whose turn it is, counted for the transport as a whole."""
-    prompt: bool
-    """Whether `send_nowait` sends at all, or leaves everything to `send_rest`."""
+    budget: CheckpointBudget
+    """What may be done without a checkpoint, counted for the transport as a whole."""
     takes_files: bool
-    """Whether `send_file_nowait` may be called, for content of a declared length."""
+    """Whether `write_file` may be called, for content of a declared length."""
 
     @property
     def run_blocking(self) -> RunBlocking:
@@ -46,6 +48,8 @@ class Lane(Protocol):
     @property
     def local_addr(self) -> Address | None:
         """The near end of the transport, None where unknown."""
+
+    # Receiving.
 
     @property
     def content_arrived(self) -> bool:
@@ -64,32 +68,48 @@ class Lane(Protocol):
         a rule or is too slow, `PeerGone` where it has left. Cancelled: nothing lost.
         """
 
-    async def send_interim(self, status: int) -> None:
-        """Send an interim (1xx) response without fields (RFC 9110 §15.2)."""
+    # Sending.
 
-    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
-        """Begin to send a head, content, the end, or all three in one breath.
+    @property
+    def must_wait(self) -> bool:
+        """Whether `take_turn` has to be awaited before anything is written."""
 
-        Returns what did not go out at once: `send_rest` takes it, and has to follow.
-        Raises `PeerGone` where the peer has left.
+    async def take_turn(self) -> None:
+        """Wait until something may be written. Cancelled: nothing has happened."""
+
+    def write_interim(self, status: int) -> bool:
+        """Send an interim (1xx) response without fields (RFC 9110 §15.2); as `write`."""
+
+    def write(self, head: ResponseHead | None, data: bytes, end: bool, may_wait: bool) -> bool:
+        """Send a head, content, the end, or all three in one breath.
+
+        Returns whether not all of it is out, so that `flush` has to be awaited.
+        ``may_wait``: it may wait a moment for the responses of other exchanges. Raises
+        `PeerGone` where the peer has left.
         """
 
-    async def send_rest(self, rest: Unsent) -> None:
-        """Send what `send_nowait` has returned.
+    def write_file(self, head: ResponseHead | None, part: FilePart) -> bool:
+        """Send a part of a file, after a head if there is one; as `write`.
+
+        Raises, as `flush` does then, `EOFError` where the file ends before, and
+        `OSError` where it cannot be read. The lane can send no more.
+        """
+
+    async def flush(self) -> None:
+        """Wait until all that was written is out.
 
         Raises `PeerGone` where the peer has left or takes too little. Cancelled: the
         lane can send no more.
         """
 
-    def send_file_nowait(self, head: ResponseHead | None, file: UnsentFile) -> Unsent:
-        """Begin to send a part of a file, after a head if there is one; as `send_nowait`.
+    async def switch_protocols(self, fields: Fields) -> trio.abc.Stream:
+        """Send 101, which ends HTTP here, and return what then is a bare stream."""
 
-        Raises, as `send_rest` does then, `EOFError` where the file ends before, and
-        `OSError` where it cannot be read. The lane can send no more.
-        """
+    # The end.
 
-    async def switch_protocols(self, status: int, fields: Fields) -> trio.abc.Stream:
-        """Send a head that ends HTTP here, and return what then is a bare stream."""
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing more can be sent on the transport of this very lane."""
 
     def close_after(self) -> None:
         """Let the transport close when this exchange is over."""
@@ -101,46 +121,50 @@ class Lane(Protocol):
         """Reset the transport now."""
 
 
+_OVER = "the exchange is over"
+
+
 class ClosedLane:
     """The lane of an exchange that is over: it gives nothing and takes nothing."""
 
-    fairness = CheckpointBudget()
-    prompt = takes_files = False
+    budget = CheckpointBudget()
+    takes_files = content_arrived = must_wait = is_gone = False
     remote_addr: Address | None = None
     local_addr: Address | None = None
-    content_arrived = False
 
     async def run_blocking(self, call: Callable[..., T], /, *args: Any) -> T:
         """Raise: nothing is worth waiting for."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
     def receive_nowait(self) -> bytes | None:
         """Raise: what comes now belongs to another exchange."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
     async def receive(self) -> bytes:
         """Raise: what comes now belongs to another exchange."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
-    async def send_interim(self, status: int) -> None:
+    async def take_turn(self) -> None:
+        """Raise: there is nothing to wait for."""
+        raise trio.ClosedResourceError(_OVER)
+
+    flush = take_turn
+
+    def write_interim(self, status: int) -> bool:
         """Raise: the final response has gone."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
-    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
+    def write(self, head: ResponseHead | None, data: bytes, end: bool, may_wait: bool) -> bool:
         """Raise: the response is finished."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
-    async def send_rest(self, rest: Unsent) -> None:
+    def write_file(self, head: ResponseHead | None, part: FilePart) -> bool:
         """Raise: the response is finished."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
-    def send_file_nowait(self, head: ResponseHead | None, file: UnsentFile) -> Unsent:
-        """Raise: the response is finished."""
-        raise trio.ClosedResourceError("the exchange is over")
-
-    async def switch_protocols(self, status: int, fields: Fields) -> trio.abc.Stream:
+    async def switch_protocols(self, fields: Fields) -> trio.abc.Stream:
         """Raise: the transport serves others now."""
-        raise trio.ClosedResourceError("the exchange is over")
+        raise trio.ClosedResourceError(_OVER)
 
     def close_after(self) -> None:
         """Do nothing: the exchange's end has been decided."""

@@ -1,30 +1,27 @@
 """The reply: one response under way, from its first field to its last byte.
 
 In comes what a handler says, in any order that makes sense; out go a head and content
-through a `Lane`. A reply goes through these states, and never back:
+through a `Lane`. A value machine: nothing here waits, and nothing here knows trio.
 
-    open ---------------> fixed ----------------> out -------------> finished
-    status and fields     status and fields       the head is on     nothing more
-    can be set            stand, content is       its way: failures
+    OPEN ---------------> FIXED ----------------> OUT -------------> FINISHED
+    status and fields     status and fields       the head has       nothing more
+    can be set            stand, content is       left: failures
                           held                    can only cut it
 
 Laws:
 1. Nothing that a handler passes can forge a field, a response or a length.
 2. Held content is not out: until then a failure still becomes a proper answer.
-3. State is true before each await: after it the exchange may be cancelled.
+3. A state is taken before the lane is given anything, and never goes back; only `reset`
+   begins anew, while nothing is out.
+4. What is refused leaves nothing behind that could be sent later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
-from typing import NoReturn
+from collections.abc import Iterable
+from enum import IntEnum
 
-import trio
-
-from .._net.checkpoints import CALL
-from .._net.errors import PeerGone
-from .._net.sending import Unsent, UnsentFile
+from .._net.sending import FilePart
 from .._syntax.fields import encode_field
 from .._syntax.ranges import ByteRange
 from .lane import Lane
@@ -46,45 +43,69 @@ _BODILESS = frozenset((204, 205, 304))
 _VALIDATORS = frozenset((b"etag", b"last-modified"))
 
 
+class ReplyState(IntEnum):
+    """How far a response has come."""
+
+    OPEN = 0
+    FIXED = 1
+    OUT = 2
+    FINISHED = 3
+
+
+_OPEN, _FIXED = ReplyState.OPEN, ReplyState.FIXED
+_OUT, _FINISHED = ReplyState.OUT, ReplyState.FINISHED
+
+
 class Reply:
-    """The response of one exchange; also the `ResponseHead` that a lane is given."""
+    """The response of one exchange; also the `ResponseHead` that a lane is given.
+
+    For the lane's eyes, ``rendered``, ``length`` and ``bodiless`` are set as it goes out:
+    a value of their own for that would cost a fortieth of a whole request.
+
+    Args:
+        lane: takes the response.
+        defaults: the fields of every response.
+        chunk: see `Limits.send_chunk`.
+        to_head: whether the request's method is HEAD.
+        may_wait: whether its end may wait a moment for the responses of other exchanges.
+    """
 
     __slots__ = (
+        "_chunk",
         "_defaults",
         "_held",
         "_held_size",
         "_is_head",
         "_overrides",
-        "_pushing",
-        "_send_chunk",
         "_sent",
         "_shared",
-        "aborted",
         "bodiless",
         "content_out",
         "declared",
         "fields",
-        "finished",
-        "fixed",
         "lane",
         "length",
+        "may_wait",
         "options",
-        "out",
         "reason",
-        "standing",
+        "rendered",
+        "state",
         "status",
     )
 
     bodiless: bool
     length: int | None
-    standing: RenderedFields
+    rendered: RenderedFields
 
-    def __init__(self, lane: Lane, defaults: DefaultHeaders, chunk: int, to_head: bool) -> None:
+    def __init__(
+        self, lane: Lane, defaults: DefaultHeaders, chunk: int, to_head: bool, may_wait: bool
+    ) -> None:
         self.lane = lane
         self._defaults = defaults
-        self._send_chunk = chunk
+        self._chunk = chunk
         self._is_head = to_head
-        self.aborted = self._pushing = self.fixed = self.out = self.finished = False
+        self.may_wait = may_wait
+        self.state: ReplyState = _OPEN
         self.status = 200
         self.reason = b""
         self.fields: Fields = []
@@ -98,17 +119,44 @@ class Reply:
         self.content_out = 0  # Bytes that went to the lane.
 
     def reset(self) -> None:
-        """Forget all that was said; the head must not be out."""
-        aborted = self.aborted
-        Reply.__init__(self, self.lane, self._defaults, self._send_chunk, self._is_head)
-        self.aborted = aborted
+        """Forget all that was said.
 
-    # The head.
+        Raises:
+            RuntimeError: the head is out.
+        """
+        if self.state >= _OUT:
+            raise RuntimeError("the head of this response is out")
+        Reply.__init__(self, self.lane, self._defaults, self._chunk, self._is_head, self.may_wait)
+
+    # The state.
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether status and fields stand."""
+        return self.state is not _OPEN
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the head has left."""
+        return self.state >= _OUT
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the response has its end."""
+        return self.state is _FINISHED
 
     def require_open(self) -> None:
         """Raise `RuntimeError` if status and fields stand already."""
-        if self.fixed:
+        if self.state is not _OPEN:
             raise RuntimeError("the head of this response is fixed")
+
+    def switch(self) -> None:
+        """Be finished by a 101, which the lane sends itself."""
+        self.require_open()
+        self.status = 101
+        self.state = _FINISHED
+
+    # The head.
 
     def set_status(self, code: int, reason: str | None) -> None:
         """See `Connection.set_status`."""
@@ -139,7 +187,7 @@ class Reply:
                 return
             case b"transfer-encoding" | b"keep-alive":
                 raise ValueError(f"{key.decode()} is the server's to say")
-        if key in self._defaults.named:
+        if key in self._defaults.names:
             self._overrides |= {key}
         self.fields.append(field)
 
@@ -169,7 +217,7 @@ class Reply:
             self._add(field, b"content-type")
 
     def default_pairs(self) -> Fields:
-        """Return the standing fields that no field of this reply stands in for."""
+        """Return the default fields that no field of this reply replaces."""
         return self._defaults.now().without(self._overrides).pairs
 
     def adopt(self, shared: RenderedFields) -> None:
@@ -178,7 +226,7 @@ class Reply:
         A tag or a date that was set is replaced. None of the fields frames a message.
         """
         self.require_open()
-        self._overrides |= self._defaults.named & shared.names
+        self._overrides |= self._defaults.names & shared.names
         if not self.fields:
             self.fields = shared.pairs.copy()
             return
@@ -186,15 +234,6 @@ class Reply:
         self.fields = [each for each in self.fields if each[0].lower() not in replaced]
         own = {name.lower() for name, _ in self.fields} - {b"vary"}
         self.fields += [field for field in shared.pairs if field[0].lower() not in own]
-
-    def send_shared_nowait(self, shared: RenderedFields, content: bytes) -> Awaitable[None] | None:
-        """`send_whole_nowait` with ``shared`` adopted, which are not rendered anew."""
-        if self.fields or not self._defaults.named.isdisjoint(shared.names):
-            self.adopt(shared)
-        else:
-            self._shared = shared
-        self.declared = len(content)
-        return self.send_whole_nowait(content)
 
     def value_of(self, key: bytes) -> str | None:
         """Return the value of a field called ``key`` that was set, None where none was."""
@@ -206,17 +245,16 @@ class Reply:
 
     # The content.
 
-    async def send(self, data: bytes | bytearray | memoryview | str) -> None:
-        """See `Connection.send`."""
-        if (rest := self.send_nowait(data)) is not None:
-            await rest
+    # Each returns whether not all of it is out; see `Lane.write`.
 
-    def send_nowait(self, data: bytes | bytearray | memoryview | str) -> Awaitable[None] | None:
-        """Send without waiting; what is returned is still to be awaited, at once."""
-        if self.finished:
+    def hold(self, data: bytes | bytearray | memoryview | str) -> bool:
+        """Take content; whether there is now so much of it that `flush` should follow.
+
+        Raises:
+            RuntimeError: the response is finished, or this is more than it declared.
+        """
+        if self.state is _FINISHED:
             raise RuntimeError("this response is finished")
-        if self.aborted or self._pushing:
-            self._refuse()
         if type(data) is bytes:
             content = data
         else:
@@ -224,168 +262,104 @@ class Reply:
         sent = self._sent + len(content)
         if self.declared is not None and sent > self.declared and not self._is_bodiless():
             raise RuntimeError(f"more content than the declared {self.declared} bytes")
-        self.fixed = True
+        if self.state is _OPEN:
+            self.state = _FIXED
         self._sent = sent
         if content:
             self._held.append(content)
             self._held_size += len(content)
-        if self._held_size > self._send_chunk:
-            return self._push(end=False)
-        fairness = self.lane.fairness
-        fairness.left -= CALL
-        return fairness.take_turn() if fairness.left <= 0 else None
+        return self._held_size > self._chunk
 
-    async def send_whole(self, content: bytes | str) -> None:
+    def write_whole(self, content: bytes | str) -> bool:
         """Send ``content`` as all that there is, in one write."""
-        if (rest := self.send_whole_nowait(content)) is not None:
-            await rest
-
-    def send_whole_nowait(self, content: bytes | str) -> Awaitable[None] | None:
-        """`send_whole` without waiting; what is returned is still to be awaited, at once."""
         self.require_open()
         if isinstance(content, str):
             data = content.encode()
             self.default_type(_TEXT)
         else:
             data = content
-        if self.aborted or self._pushing:
-            self._refuse()
-        if self.declared not in (None, len(data)) and not self._is_bodiless():
-            raise RuntimeError(f"{len(data)} bytes to send, {self.declared} declared")
-        self.fixed = True
-        self._held, self._held_size, self._sent = [data], len(data), len(data)
-        if self.declared is None and self.status not in _BODILESS:
-            self.declared = self._sent  # Told to HEAD too, where it is nought as well.
-        return self.finish_nowait()
+        size = len(data)
+        if self.declared is None:
+            if self.status not in _BODILESS:
+                self.declared = size  # Sent to HEAD too, where it is 0 as well.
+        elif self.declared != size and not self._is_bodiless():
+            raise RuntimeError(f"{size} bytes to send, {self.declared} declared")
+        self._held, self._held_size, self._sent = [data], size, size
+        return self._write_held(_FINISHED)
+
+    def write_shared(self, shared: RenderedFields, content: bytes) -> bool:
+        """Send ``content`` with ``shared`` adopted, which are not rendered anew."""
+        if self.fields or not self._defaults.names.isdisjoint(shared.names):
+            self.adopt(shared)
+        else:
+            self._shared = shared
+        self.declared = len(content)
+        return self.write_whole(content)
 
     @property
     def takes_files(self) -> bool:
-        """Whether `send_file_nowait` may be called."""
+        """Whether `write_file` may be called."""
         return self.lane.takes_files and self.declared is not None and not self._is_bodiless()
 
-    def send_file_nowait(self, fd: int, part: ByteRange) -> Awaitable[None] | None:
+    def write_file(self, fd: int, part: ByteRange) -> bool:
         """Send a part of a file that nobody has to read, where `takes_files`.
 
-        What is returned is still to be awaited, at once. Raises as `Connection.send`, and as
-        `Lane.send_file_nowait`.
+        Raises as `hold`, and as `Lane.write_file`.
         """
-        if self.aborted or self._pushing:
-            self._refuse()
+        if self.state is _FINISHED:
+            raise RuntimeError("this response is finished")
         assert self.declared is not None
         if self._sent + part.size > self.declared:
             raise RuntimeError(f"more content than the declared {self.declared} bytes")
-        # The system moves it: that takes a sixteenth of the time that we would need.
-        self.lane.fairness.left -= CALL + part.size // 16
-        if self.lane.fairness.left <= 0 or self._held:
-            return self._send_in_turn(
-                *([partial(self._begin_push, end=False)] if self._held else []),
-                partial(self._begin_file, fd, part),
-            )
-        rest = self._begin_file(fd, part)
-        return self._send_rest(rest) if rest else None
-
-    def _begin_file(self, fd: int, part: ByteRange) -> Unsent:
-        head = self._opened(whole=False)
+        if self._held:
+            self._write_held(_OUT)
+        head = self._fixed_head(whole=False) if self.state < _OUT else None
+        self.state = _OUT
         self._sent += part.size
         self.content_out += part.size
-        return self.lane.send_file_nowait(head, UnsentFile(b"", fd, part.start, part.size))
+        return self.lane.write_file(head, FilePart(fd, part.start, part.size))
 
-    async def flush(self) -> None:
+    def flush(self) -> bool:
         """See `Connection.flush`."""
-        if self.aborted or self._pushing:
-            self._refuse()
-        held = not self.finished and (self._held_size or not self.out)
-        if held and (rest := self._push(end=False)) is not None:
-            await rest
+        if self.state is _FINISHED or (self.state is _OUT and not self._held_size):
+            return False
+        return self._write_held(_OUT)
 
-    async def finish(self) -> None:
+    def finish(self) -> bool:
         """See `Connection.finish`."""
-        if (rest := self.finish_nowait()) is not None:
-            await rest
-
-    def finish_nowait(self) -> Awaitable[None] | None:
-        """Finish without waiting; what is returned is still to be awaited, at once."""
-        if self.aborted or self._pushing:
-            self._refuse()
-        if self.finished:
-            return None
+        if self.state is _FINISHED:
+            return False
         if self.declared is not None and self.declared != self._sent and not self._is_bodiless():
             raise RuntimeError(f"{self._sent} bytes sent of {self.declared} declared")
-        return self._push(end=True)
-
-    def _refuse(self) -> NoReturn:
-        """Raise: the transport was aborted, or another task is sending."""
-        if self.aborted:
-            raise PeerGone
-        raise trio.BusyResourceError("another task is sending this response")
+        return self._write_held(_FINISHED)
 
     def _is_bodiless(self) -> bool:
         return self._is_head or self.status in _BODILESS
 
-    def _push(self, *, end: bool) -> Awaitable[None] | None:
-        """Send what is held, after the head; what is returned is still to be awaited."""
-        fairness = self.lane.fairness
-        fairness.left -= CALL + self._held_size
-        if fairness.left <= 0 or not self.lane.prompt:
-            return self._send_in_turn(partial(self._begin_push, end=end))
-        rest = self._begin_push(end=end)
-        return self._send_rest(rest) if rest else None
-
-    def _send_in_turn(self, *steps: Callable[[], Unsent]) -> Awaitable[None]:
-        self._pushing = True  # Before the first await: nobody else gets in between.
-        return self._take_steps(steps)
-
-    async def _take_steps(self, steps: Iterable[Callable[[], Unsent]]) -> None:
-        try:
-            # Who is cancelled before a byte has left can still be answered for.
-            if self.lane.fairness.left > 0:
-                await trio.lowlevel.checkpoint_if_cancelled()
-            else:
-                await self.lane.fairness.take_turn()
-            for begin in steps:
-                if rest := begin():
-                    await self.lane.send_rest(rest)
-        finally:
-            self._pushing = False
-
-    def _begin_push(self, *, end: bool) -> Unsent:
-        """Send what goes out without waiting; return the rest, for `_send_rest`."""
-        head = self._opened(whole=end)
+    def _write_held(self, state: ReplyState) -> bool:
+        """Go to ``state``, OUT or FINISHED: send what is held, after the head."""
+        end = state is _FINISHED
+        head = self._fixed_head(whole=end) if self.state < _OUT else None
         data = b"" if self.bodiless else b"".join(self._held)
-        self._held, self._held_size = [], 0
-        self.finished = end
+        self.state = state
+        self._held = []
+        self._held_size = 0
         self.content_out += len(data)
-        return self.lane.send_nowait(head, data, end=end)
+        return self.lane.write(head, data, end, self.may_wait)
 
-    def _send_rest(self, rest: Unsent) -> Awaitable[None]:
-        self._pushing = True
-        return self._finish_sending(rest)
-
-    async def _finish_sending(self, rest: Unsent) -> None:
-        try:
-            await self.lane.send_rest(rest)
-        finally:
-            self._pushing = False
-
-    def _opened(self, *, whole: bool) -> ResponseHead | None:
-        """Return the head where it goes out now; ``whole``: with all the content there is."""
-        if self.out:
-            return None
-        self._fix_head(whole=whole)
-        self.fixed = self.out = True
-        return self
-
-    def _fix_head(self, *, whole: bool) -> None:
+    def _fixed_head(self, *, whole: bool) -> ResponseHead:
+        """Return the head as it goes out now; ``whole``: with all the content there is."""
         self.bodiless = self._is_head or self.status in _BODILESS
-        self.standing = self._defaults.now()
+        self.rendered = self._defaults.now()
         if self._shared is not None:
-            self.standing = self._shared.after(self.standing)
+            self.rendered = self._shared.after(self.rendered)
         if self._overrides:
-            self.standing = self.standing.without(self._overrides)
+            self.rendered = self.rendered.without(self._overrides)
         if self.bodiless or self.declared is not None:
             self.length = self._announced_length(whole=whole)
         else:
             self.length = self._held_size if whole else None
+        return self
 
     def _announced_length(self, *, whole: bool) -> int | None:
         # 204 has none (RFC 9110 §8.6) and 205 is empty (§15.3.6). A 304 and the answer

@@ -1,4 +1,4 @@
-"""The response: a whole small one as a value, a head for a lane, the standing fields."""
+"""The response: a whole small one as a value, a head for a lane, the default fields."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ class ResponseHead(Protocol):
     """200 to 599."""
     reason: bytes
     """The phrase, empty for the standard one."""
-    standing: RenderedFields
-    """The fields that every response has, but for those that `fields` stand in for."""
+    rendered: RenderedFields
+    """The default fields, without those that `fields` replace."""
     fields: Fields
     """Pairs of name and value, without those that a version of HTTP frames with."""
     length: int | None
@@ -162,19 +162,19 @@ class DefaultHeaders:
         ValueError: a field that could forge, or says how a message is framed.
     """
 
-    __slots__ = ("_current", "_dated", "_fixed", "_second", "named")
+    __slots__ = ("_current", "_dated", "_fixed", "_second", "names")
 
     def __init__(self, static_headers: HeaderItems = (), *, server_header: bool = True) -> None:
         fixed = [encode_unframed(name, value) for name, value in pairs_of(static_headers)]
-        named = {name.lower() for name, _ in fixed}
-        if server_header and b"server" not in named:
+        given = {name.lower() for name, _ in fixed}
+        if server_header and b"server" not in given:
             fixed.append((b"Server", b"trio-httpd"))
-        self._dated = b"date" not in named
+        self._dated = b"date" not in given
         self._fixed: Fields = fixed
         self._second = -1
         self._current = RenderedFields([])
-        self.named = frozenset(name.lower() for name, _ in fixed) | {b"date"}
-        """The names of all standing fields in lower case."""
+        self.names = frozenset(name.lower() for name, _ in fixed) | {b"date"}
+        """The names of all default fields in lower case."""
 
     def now(self) -> RenderedFields:
         """Return the fields as they stand now."""

@@ -30,3 +30,16 @@ async def run_inline(call: Callable[..., T], /, *args: Any) -> T:
     """Run ``call(*args)`` here, after a checkpoint; everybody else waits meanwhile."""
     await checkpoint()
     return call(*args)
+
+
+def run_blocking_for(stream: object) -> RunBlocking:
+    """Return what runs blocking calls on behalf of ``stream``.
+
+    A stream that has ``allows_threads = False``, or such a stream below it, allows none.
+    """
+    below: object = stream
+    while below is not None:
+        if not getattr(below, "allows_threads", True):
+            return run_inline
+        below = getattr(below, "transport_stream", None)
+    return run_in_thread

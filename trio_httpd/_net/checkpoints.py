@@ -1,30 +1,30 @@
-"""CheckpointBudget: who need not wait still lets others run, now and then."""
+"""Checkpoints: code that never has to wait still lets other tasks run, now and then."""
 
 from __future__ import annotations
 
 from trio.lowlevel import checkpoint
 
 TURN = 64 * 1024
-"""Bytes that one transport may move before others have their turn."""
+"""Bytes that one transport may move before other tasks get to run."""
 CALL = TURN // 16
-"""Bytes that a call counts as, in addition to those that it moves. A checkpoint costs as
-much as a small response, so not every call has one."""
+"""What one call costs, in addition to the bytes that it moves. A checkpoint costs as much as
+a small response, so only every sixteenth call has one."""
 
 
 class CheckpointBudget:
-    """Counts what is done on one transport without waiting.
-
-    Whoever moves ``size`` bytes without waiting takes ``CALL + size`` from ``left``, and
-    takes a turn if nothing is left then.
-    """
+    """Counts what is done on one transport without waiting."""
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
         self.left = TURN
-        """What may be done before others have their turn."""
+        """What may still be done before `take_turn`."""
+
+    def spend(self, size: int = 0) -> None:
+        """Count one call that moved ``size`` bytes."""
+        self.left -= CALL + size
 
     async def take_turn(self) -> None:
-        """Let others run."""
+        """Let other tasks run."""
         self.left = TURN
         await checkpoint()

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 import trio
 
+from .ending import Ending
+
 
 class Phases(Protocol):
     """How long each phase may last, in seconds; see `Timeouts`."""
@@ -59,13 +61,21 @@ class Expirable(Protocol):
 
 
 class DeadlineQueue:
-    """All transports in one phase, in the order of their deadlines."""
+    """All transports in one phase, in the order of their deadlines.
 
-    __slots__ = ("_due", "_watcher", "is_finite", "name", "seconds")
+    Args:
+        name: of the phase.
+        seconds: how long it may last.
+        watcher: expires it.
+        ending: how a transport ends that has run out of time.
+    """
 
-    def __init__(self, name: str, seconds: float, watcher: DeadlineWatcher) -> None:
+    __slots__ = ("_due", "_watcher", "ending", "is_finite", "name", "seconds")
+
+    def __init__(self, name: str, seconds: float, watcher: DeadlineWatcher, ending: Ending) -> None:
         self.name = name
         self.seconds = seconds
+        self.ending = ending
         self.is_finite = seconds < math.inf
         """Whether this phase has an end."""
         self._watcher = watcher
@@ -105,17 +115,17 @@ class DeadlineWatcher:
     def __init__(self, phases: Phases) -> None:
         self._queues: list[DeadlineQueue] = []
         self.connection_setup = self.add_queue("connection_setup", phases.connection_setup)
-        self.header = self.add_queue("header", phases.header)
+        self.header = self.add_queue("header", phases.header, Ending.HEADER_EXPIRED)
         self.keep_alive = self.add_queue("keep_alive", phases.keep_alive)
-        self.send = self.add_queue("send", phases.send)
-        self.handler = self.add_queue("handler", phases.handler)
+        self.send = self.add_queue("send", phases.send, Ending.GONE)
+        self.handler = self.add_queue("handler", phases.handler, Ending.HANDLER_EXPIRED)
         self.clock = trio.lowlevel.current_clock()
         self.wakes_at = math.inf
         self._nap = trio.CancelScope()
 
-    def add_queue(self, name: str, seconds: float) -> DeadlineQueue:
+    def add_queue(self, name: str, seconds: float, ending: Ending = Ending.CLOSE) -> DeadlineQueue:
         """Return a further queue."""
-        queue = DeadlineQueue(name, seconds, self)
+        queue = DeadlineQueue(name, seconds, self, ending)
         self._queues.append(queue)
         return queue
 

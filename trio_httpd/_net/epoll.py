@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -40,9 +40,14 @@ from trio.lowlevel import (
 
 
 class SharedEpoll:
-    """The sockets of one server, on Linux."""
+    """The sockets of one server, on Linux.
 
-    def __init__(self) -> None:
+    Args:
+        on_turn: called with how many sockets something has happened to, before their tasks run.
+    """
+
+    def __init__(self, on_turn: Callable[[int], object] = lambda size: None) -> None:
+        self._on_turn = on_turn
         self._watched: dict[int, WatchedSocket] = {}
         self._epoll: select.epoll | None = None
         self._begun = trio.Event()
@@ -93,7 +98,9 @@ class SharedEpoll:
         ordinary = select.EPOLLIN
         while True:
             await wait_readable(epoll)
-            for fd, events in epoll.poll(0):
+            happened = epoll.poll(0)
+            self._on_turn(len(happened))
+            for fd, events in happened:
                 if (watched := self._watched.get(fd)) is not None:
                     if events == ordinary:
                         watched.wake_up()

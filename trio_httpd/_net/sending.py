@@ -1,163 +1,375 @@
-"""Pushing: what has no room in a stream at once, sent as the peer takes it, in its time.
+"""Sending: bytes and parts of files go out as there is room, and in their time.
 
-Bytes or a part of a file go in; they leave as there is room. In each `Timeouts.send` the
-peer has to take `Limits.progress`: whoever owns the pusher is told by its deadline queue,
-and asks `Pusher.is_fast_enough`.
+`Sender.write` sends at once what the stream takes, and keeps the rest; `Sender.flush` waits
+until all of it is out. In each `Timeouts.send` the client has to take `Limits.progress`:
+whoever owns the sender is told by its deadline queue, and asks `Sender.is_fast_enough`.
+
+             write: all of it fits
+               +---+
+               |   v  write: no room       flush
+      +------> IDLE ------------> UNSENT --------> SENDING --+
+      |        |  ^                                  ^   |   |
+      |        |  +---------- all of it is out ------|---+   |
+      |        | write_later          no room        |       | cancelled, failed
+      |        +---------> BATCHED ------------------+       v
+      +--------------------- flush_nowait: it fits         BROKEN
+
+Laws:
+1. What was written leaves in its order, once.
+2. Whoever is not cancelled while a task is SENDING its own bytes changes nothing by being
+   cancelled. Otherwise the stream is BROKEN: part of the bytes may be out.
+3. The rest of what was BATCHED is sent by a task of the server, so that no later exchange
+   can be made to answer for it.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import os
-from collections.abc import Callable
-from typing import NamedTuple
+from collections import deque
+from enum import Enum, auto
+from typing import NamedTuple, Protocol
 
 import trio
+from trio.lowlevel import ParkingLot
 
 from ..abc import NowaitStream, SendfileStream
 from .blocking import RunBlocking
+from .coalescing import WriteBatch
 from .data_rates import SendRate
-from .deadlines import DeadlineQueue, Expirable
+from .deadlines import DeadlineQueue, Expirable, Spawn
+from .errors import PeerGone
+from .plain import PlainStream
 
+logger = logging.getLogger("trio_httpd.connection")
+
+GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
+"""What a stream raises whose client has left, or that was closed here."""
+
+_LARGEST_BATCHED = 16 * 1024
 _WINDOW = 256 * 1024
-_LARGEST_PIECE = 64 * 1024
-_SMALLEST_PIECE = 1024
 
 
-class UnsentFile(NamedTuple):
-    """Bytes, and then a part of a file, that are still to be sent."""
+class SenderState(Enum):
+    """What a `Sender` is doing."""
 
-    prefix: bytes | memoryview
+    IDLE = auto()
+    """Everything is out."""
+    BATCHED = auto()
+    """A response waits for those of its neighbours."""
+    UNSENT = auto()
+    """There was no room for all of it: whoever wrote it has to call `Sender.flush`."""
+    SENDING = auto()
+    """A task waits for room."""
+    BROKEN = auto()
+    """Nothing can be sent any more."""
+
+
+_IDLE, _BATCHED, _UNSENT = SenderState.IDLE, SenderState.BATCHED, SenderState.UNSENT
+_SENDING, _BROKEN = SenderState.SENDING, SenderState.BROKEN
+
+
+class FilePart(NamedTuple):
+    """A part of a file that the system copies to a stream."""
+
     fd: int
     offset: int
     size: int
+    must_be_read: bool = False
+    """Whether the system refuses to copy this file, so that it has to be read instead."""
+
+    def after(self, count: int) -> FilePart:
+        """Return what is left of it after its first ``count`` bytes."""
+        return self._replace(offset=self.offset + count, size=self.size - count)
 
 
-Unsent = bytes | memoryview | UnsentFile
-"""What is still to be sent: never mind in what form."""
+class Owner(Expirable, Protocol):
+    """The transport of a sender."""
+
+    def lose(self) -> None:
+        """Call `Sender.break_off`, and let the transport end."""
+
+    def abort(self) -> None:
+        """Reset the stream."""
 
 
-class Pusher:
-    """Sends on one prompt stream; raises what the stream raises.
+class Sender:
+    """Sends on one stream.
 
     Args:
         stream: what is sent on.
         owner: stands in ``queue`` while something waits for room.
         queue: of `Timeouts.send`.
-        progress: bytes that the peer has to take in each period.
-        run: how to read a file that the system does not send by itself.
+        progress: bytes that the client has to take in each period.
+        batch: where small responses wait for their neighbours.
+        spawn: starts the task that sends what was batched and has no room.
+        run_blocking: reads a file that the system does not copy.
     """
 
-    __slots__ = ("_files", "_owner", "_queue", "_run", "_stream", "_uptake")
+    __slots__ = (
+        "_backlog",
+        "_batch",
+        "_files",
+        "_over",
+        "_owner",
+        "_plain",
+        "_queue",
+        "_rate",
+        "_run_blocking",
+        "_spawn",
+        "_stream",
+        "state",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all of it is decided elsewhere, once for each transport
         self,
         stream: NowaitStream,
-        owner: Expirable,
+        owner: Owner,
+        *,
         queue: DeadlineQueue,
         progress: int,
-        *,
-        run: RunBlocking,
+        batch: WriteBatch,
+        spawn: Spawn,
+        run_blocking: RunBlocking,
     ) -> None:
         self._stream = stream
         self._files = stream if isinstance(stream, SendfileStream) else None
+        self._plain = stream if isinstance(stream, PlainStream) else None
+        self._run_blocking = run_blocking
         self._owner = owner
         self._queue = queue
-        self._uptake = SendRate(progress)
-        self._run = run
+        self._rate = SendRate(progress)
+        self._batch = batch
+        self._spawn = spawn
+        self._backlog: deque[bytes | memoryview | FilePart] = deque()
+        self._over = ParkingLot()  # Where those wait who want to see all of it out.
+        self.state = _IDLE
 
     @property
     def takes_files(self) -> bool:
-        """Whether files may be pushed."""
+        """Whether `write_file` may be called."""
         return self._files is not None
 
-    def is_fast_enough(self) -> bool:
-        """Whether the peer took enough in the period that is over; another begins."""
-        return self._uptake.is_enough(self._stream.send_queue_size())
+    # Without waiting.
 
-    async def push(self, data: bytes | memoryview) -> None:
-        """Send ``data`` as there is room."""
-        view = memoryview(data)
-        await self._push(len(view), lambda done: self._stream.send_nowait(view[done:]))
+    def write(self, data: bytes) -> bool:
+        """Send ``data`` as far as there is room; whether the rest is for `flush`.
 
-    def push_file_nowait(self, file: UnsentFile) -> UnsentFile | None:
-        """Send what there is room for of a part of a file; return the rest."""
-        files, (prefix, fd, offset, count) = self._files, file
-        assert files is not None
-        if prefix and (sent := files.send_more_nowait(prefix)) < len(prefix):
-            return file._replace(prefix=memoryview(prefix)[sent:])
+        Raises:
+            PeerGone: the client has left.
+        """
+        if self.state is not _IDLE:
+            self._make_room()
+            if self._backlog:
+                self._backlog.append(data)
+                return True
         try:
-            sent = files.send_file_nowait(fd, offset, count)
+            sent = self._stream.send_nowait(data)
+        except GONE as problem:
+            self._owner.lose()
+            raise PeerGone from problem
+        if sent == len(data):
+            return False
+        self._backlog.append(memoryview(data)[sent:])
+        self.state = _UNSENT
+        return True
+
+    def write_later(self, data: bytes) -> bool:
+        """Send ``data`` at the end of the turn, or now if that is better; as `write`.
+
+        For the end of a response on a transport that goes on.
+        """
+        if self.state is _IDLE and len(data) <= _LARGEST_BATCHED and self._batch.is_worthwhile():
+            self._backlog.append(data)
+            self.state = _BATCHED
+            self._batch.add(self)
+            return False
+        return self.write(data)
+
+    def write_file(self, prefix: bytes, part: FilePart) -> bool:
+        """Send ``prefix`` and a part of a file as far as there is room; as `write`.
+
+        Raises:
+            EOFError: the file ends before. Nothing more can be sent.
+            OSError: it cannot be read. Nothing more can be sent.
+        """
+        if self.state is not _IDLE:
+            self._make_room()
+        if prefix:
+            self._backlog.append(prefix)
+        self._backlog.append(part)
+        if self.state is _IDLE:
+            self.state = _UNSENT
+            self._send_now()
+        return bool(self._backlog)
+
+    def flush_nowait(self) -> None:
+        """Send what is batched; a task of the server sends what has no room. Raises nothing."""
+        if self.state is not _BATCHED:
+            return
+        try:
+            self._send_now()
+        except PeerGone:
+            pass  # Whoever sends or receives next is told.
+        except Exception as problem:  # Of a stream that has no right to it.
+            self._give_up(problem)
+        if self.state is _BATCHED:
+            self.state = _SENDING
+            self._spawn(self._send_overflow)
+
+    def break_off(self) -> None:
+        """Send nothing any more."""
+        self.state = _BROKEN
+        self._backlog.clear()
+        self._over.unpark_all()
+
+    def is_fast_enough(self) -> bool:
+        """Whether the client took enough in the period that is over; another begins."""
+        if self._plain is not None:
+            return False  # A piece was not taken in time.
+        return self._rate.is_enough(self._stream.send_queue_size())
+
+    def _make_room(self) -> None:
+        """Send what was written before, so that what is written next goes behind it."""
+        if self.state is _BROKEN:
+            raise PeerGone
+        if self.state is not _SENDING:
+            self._send_now()
+
+    def _send_now(self) -> None:
+        """Send what there is room for."""
+        state = self.state
+        try:
+            self._send_backlog()
+        except GONE as problem:
+            self._owner.lose()
+            raise PeerGone from problem
+        except BaseException:
+            self._owner.lose()
+            raise
+        self.state = state if self._backlog else _IDLE
+
+    def _send_backlog(self) -> None:
+        """Send what there is room for; raise what the stream raises."""
+        backlog = self._backlog
+        while backlog:
+            piece = backlog[0]
+            if isinstance(piece, FilePart):
+                if not self._send_file(piece):
+                    return
+            else:
+                sent = self._send_piece(piece)
+                self._rate.give(sent)
+                if sent < len(piece):
+                    backlog[0] = memoryview(piece)[sent:]
+                    return
+                backlog.popleft()
+
+    def _send_piece(self, piece: bytes | memoryview) -> int:
+        if len(self._backlog) > 1 and self._files is not None:  # A file comes next.
+            return self._files.send_more_nowait(piece)
+        return self._stream.send_nowait(piece)
+
+    def _send_file(self, part: FilePart) -> bool:
+        """Send what there is room for of a part of a file; whether that is all of it."""
+        assert self._files is not None
+        if part.must_be_read:
+            return False
+        try:
+            sent = self._files.send_file_nowait(part.fd, part.offset, part.size)
         except io.UnsupportedOperation:
-            sent = 0
-        return UnsentFile(b"", fd, offset + sent, count - sent) if sent < count else None
+            self._backlog[0] = part._replace(must_be_read=True)
+            return False
+        self._rate.give(sent)
+        if sent < part.size:
+            self._backlog[0] = part.after(sent)
+            return False
+        self._backlog.popleft()
+        return True
 
-    async def push_file(self, file: UnsentFile) -> None:
-        """Send a part of a file as there is room."""
-        files, (prefix, fd, offset, count) = self._files, file
-        assert files is not None
-        await self.push(prefix)
+    # Waiting.
+
+    async def flush(self) -> None:
+        """Wait until everything is out, whoever wrote it.
+
+        Raises:
+            PeerGone: the client has left, or took too little and was reset.
+            EOFError, OSError: a file ends before, or cannot be read.
+
+        Cancelled: nothing more can be sent if this task was the one that sends.
+        """
+        while True:
+            match self.state:
+                case SenderState.IDLE:
+                    return
+                case SenderState.BATCHED:
+                    self.flush_nowait()
+                case SenderState.UNSENT:
+                    self.state = _SENDING
+                    await self._send_rest()
+                case SenderState.SENDING:
+                    await self._over.park()
+                case SenderState.BROKEN:
+                    raise PeerGone
+
+    async def _send_overflow(self) -> None:
+        """Send what was batched and had no room."""
         try:
-            await self._push(
-                count, lambda done: files.send_file_nowait(fd, offset + done, count - done)
-            )
-        except io.UnsupportedOperation:  # Of its first part, as files do not change their kind.
-            await self._push_read(fd, offset, offset + count)
+            await self._send_rest()
+        except PeerGone:
+            pass  # Whoever sends or receives next is told.
+        except Exception as problem:  # Of a stream that has no right to it.
+            self._give_up(problem)
 
-    async def _push_read(self, fd: int, start: int, stop: int) -> None:
-        """Send what the system does not send by itself, a window at a time."""
-        while start < stop:
-            size = min(stop - start, _WINDOW)
-            data = await self._run(os.pread, fd, size, start)
-            if not data:
-                raise EOFError(f"which became shorter: it ends before byte {start}")
-            await self.push(data)
-            start += len(data)
-
-    async def _push(self, size: int, send_from: Callable[[int], int]) -> None:
-        """Send ``size`` bytes; ``send_from`` sends what there is room for from there on."""
-        stream, uptake = self._stream, self._uptake
-        uptake.begin(stream.send_queue_size())
-        self._queue.enter(self._owner)
-        done = 0
+    async def _send_rest(self) -> None:
+        """Send all of the backlog, in its time; the state is SENDING already."""
         try:
-            while done < size:
-                await stream.wait_send_all_might_not_block()
-                sent = send_from(done)
-                uptake.give(sent)
-                done += sent
-            uptake.count(stream.send_queue_size())
+            self._rate.begin(self._stream.send_queue_size())
+            self._queue.enter(self._owner)
+            while self._backlog:
+                await self._send_more(self._backlog[0])
+            if self.state is _BROKEN:
+                raise PeerGone
+            self._rate.count(self._stream.send_queue_size())
+        except GONE as problem:
+            raise PeerGone from problem
         finally:
             self._queue.leave(self._owner)
+            if self._backlog:
+                self._owner.lose()
+            elif self.state is _SENDING:
+                self.state = _IDLE
+                self._over.unpark_all()
 
+    async def _send_more(self, piece: bytes | memoryview | FilePart) -> None:
+        """Wait for room, and fill it; ``piece`` comes next."""
+        if isinstance(piece, FilePart) and piece.must_be_read:
+            await self._read(piece)
+        elif self._plain is not None:
+            assert not isinstance(piece, FilePart)
+            self._queue.enter(self._owner)  # Each piece has a period of its own.
+            sent = await self._plain.send_some(piece)
+            if sent < len(piece):
+                self._backlog[0] = memoryview(piece)[sent:]
+            else:
+                self._backlog.popleft()
+        else:
+            await self._stream.wait_send_all_might_not_block()
+            self._send_backlog()
 
-class PiecePusher:
-    """Sends on one stream that tells nothing but that a piece has been taken whole.
+    async def _read(self, part: FilePart) -> None:
+        """Read a window of a file that the system does not copy."""
+        size = min(part.size, _WINDOW)
+        data = await self._run_blocking(os.pread, part.fd, size, part.offset)
+        if not data:
+            raise EOFError(f"which became shorter: it ends before byte {part.offset}")
+        rest = part.after(len(data))
+        self._backlog.popleft()
+        if rest.size:
+            self._backlog.appendleft(rest)
+        self._backlog.appendleft(data)
 
-    So a piece is as small as the progress that is asked of the peer: a larger one might not
-    be taken in time by one who is slow, but fast enough.
-    """
-
-    __slots__ = ("_owner", "_queue", "_size", "_stream")
-
-    def __init__(
-        self, stream: trio.abc.SendStream, owner: Expirable, queue: DeadlineQueue, progress: int
-    ) -> None:
-        self._stream = stream
-        self._owner = owner
-        self._queue = queue
-        self._size = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, progress))
-
-    def is_fast_enough(self) -> bool:
-        """Return False: the period in which a piece had to be taken is over."""
-        return False
-
-    async def push(self, data: bytes | memoryview) -> None:
-        """Send ``data``."""
-        view = memoryview(data)
-        try:
-            for start in range(0, len(view), self._size):
-                self._queue.enter(self._owner)
-                await self._stream.send_all(view[start : start + self._size])
-        finally:
-            self._queue.leave(self._owner)
+    def _give_up(self, problem: Exception) -> None:
+        logger.error("a stream cannot send", exc_info=problem)
+        self._owner.abort()

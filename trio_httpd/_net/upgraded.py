@@ -12,47 +12,51 @@ from .errors import PeerGone
 from .transport import Transport
 
 _LARGEST_READ = 64 * 1024
+_SENDING, _RECEIVING = "sending on", "receiving from"
 
 
 class UpgradedStream(trio.abc.HalfCloseableStream):
     """The bare transport after `Connection.upgrade`; bytes that came early first.
 
     No deadline of the server's applies. A peer that has left raises `PeerGone`, a
-    `trio.BrokenResourceError`.
+    `trio.BrokenResourceError`; so does sending after a send that was cancelled.
     """
 
     def __init__(self, transport: Transport, early: bytes) -> None:
         self._transport = transport
         self._early = early
         self._ended = False
+        self._doing: set[str] = set()
         self.closed = False
         """Whether this end was closed."""
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
-        self._require_open()
         if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
-        if not self._early:
-            with self._told_if_closed():
+        with self._alone(_RECEIVING):
+            if not self._early:
                 return await self._transport.receive(max_bytes or _LARGEST_READ)
-        await trio.lowlevel.checkpoint()
-        count = len(self._early) if max_bytes is None else max_bytes
-        piece, self._early = self._early[:count], self._early[count:]
-        return piece
+            await trio.lowlevel.checkpoint()
+            count = len(self._early) if max_bytes is None else max_bytes
+            piece, self._early = self._early[:count], self._early[count:]
+            return piece
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of ``data``."""
-        self._require_open()
-        if self._ended:
-            raise trio.ClosedResourceError("this side was ended")
-        with self._told_if_closed():
+        """Send all of ``data``.
+
+        Cancelled: part of it may be out, and nothing can be sent any more.
+        """
+        with self._alone(_SENDING):
+            if self._ended:
+                raise trio.ClosedResourceError("this side was ended")
             await self._transport.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         """See `trio.abc.SendStream`."""
-        self._require_open()
-        await self._transport.stream.wait_send_all_might_not_block()
+        with self._alone(_SENDING):
+            self._require_whole()
+            await self._transport.stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
         """End our side, the peer's stays open.
@@ -60,11 +64,11 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         Raises:
             RuntimeError: the transport cannot do that; TLS cannot.
         """
-        self._require_open()
-        if not isinstance(self._transport.stream, trio.abc.HalfCloseableStream):
-            raise RuntimeError("this transport cannot end one side only")
-        self._ended = True
-        with self._told_if_closed():
+        with self._alone(_SENDING):
+            if not isinstance(self._transport.stream, trio.abc.HalfCloseableStream):
+                raise RuntimeError("this transport cannot end one side only")
+            self._require_whole()  # What was cut does not get a proper end.
+            self._ended = True
             await self._transport.send_eof()
 
     async def aclose(self) -> None:
@@ -73,13 +77,25 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         await self._transport.stream.aclose()
 
     @contextmanager
-    def _told_if_closed(self) -> Iterator[None]:
-        """Raise `trio.ClosedResourceError` where we have left, not the peer."""
+    def _alone(self, doing: str) -> Iterator[None]:
+        """Be the one task that is ``doing`` so; raise what streams of trio raise."""
+        self._require_open()
+        if doing in self._doing:
+            raise trio.BusyResourceError(f"another task is {doing} this stream")
+        self._doing.add(doing)
         try:
             yield
-        except PeerGone:
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
             self._require_open()
-            raise
+            if self._ended and isinstance(problem, trio.ClosedResourceError):
+                raise
+            raise PeerGone from problem
+        finally:
+            self._doing.remove(doing)
+
+    def _require_whole(self) -> None:
+        if self._transport.is_gone:
+            raise PeerGone
 
     def _require_open(self) -> None:
         if self.closed:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
-from .._exchange.context import OnError, ServerContext, require_on_error
+from .._exchange.connection import Handler
+from .._exchange.context import ServerContext
+from .._exchange.failures import FailurePolicy, OnError, require_on_error
 from .._message.errors import HeaderItems
 from .._message.limits import Limits, Timeouts
 from .._message.response import DefaultHeaders
 from .._static.docroot import Docroot, DocrootLike, docroot_of
+from .._static.file_server import FileServer
 from .._static.files.cache import OpenFileCache
+from .._static.mounts import Mounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +72,8 @@ class OptionArguments(TypedDict, total=False):
     on_error: OnError
 
 
-def service_of(handler: Callable[[Any], Awaitable[object]], options: Options) -> ServerContext:
-    """Return the context of ``handler`` under ``options``.
+def context_of(handler: Handler, options: Options) -> ServerContext:
+    """Return what all exchanges share; `Server.serve` replaces what is its own.
 
     Raises:
         TypeError: the handler is none.
@@ -79,10 +83,12 @@ def service_of(handler: Callable[[Any], Awaitable[object]], options: Options) ->
         raise TypeError(f"a handler is an async function, not {handler!r}")
     return ServerContext(
         handler=handler,
+        ends_with_answer=type(handler) in (Docroot, Mounts),
         timeouts=options.timeouts,
         limits=options.limits,
         docroot=None if options.docroot is None else docroot_of(options.docroot),
-        standing=DefaultHeaders(options.static_headers, server_header=options.server_header),
-        on_error=options.on_error,
-        held=OpenFileCache(0),
+        default_headers=DefaultHeaders(options.static_headers, server_header=options.server_header),
+        failures=FailurePolicy(options.on_error),
+        files=FileServer(OpenFileCache(0)),
+        variables=copy_context(),
     )

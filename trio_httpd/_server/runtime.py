@@ -1,9 +1,10 @@
-"""The runtime: what all transports share while they are served, and the task behind it.
+"""The runtime: what all transports share while they are served, and the tasks behind it.
 
-One task expires deadlines and wakes up whoever waits for a socket. As long as it runs,
-responses of one turn leave together, sockets share an epoll, and files are held.
+One task expires deadlines and wakes up whoever waits for a socket; another sends what was
+batched. As long as they run, responses of one turn leave together, sockets share an epoll,
+and files stay open for a second.
 
-Law: the task runs only while somebody holds the runtime.
+Law: the tasks run only while somebody holds the runtime.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ from .._net.coalescing import WriteBatch
 from .._net.deadlines import DeadlineWatcher, Spawn
 from .._net.epoll import PollableStream, SharedEpoll
 from .._net.transport import Transport
+from .._static.file_server import FileServer
 from .._static.files.cache import SECONDS, OpenFileCache
 from .descriptors import most_held
 
 
 class Runtime:
-    """Deadlines, outbox, readiness and held files of one time of serving."""
+    """The deadlines, write batch, epoll and file cache of one `Server.serve`."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.deadlines = DeadlineWatcher(timeouts)
-        self.held = OpenFileCache(most_held())
-        self._held_files = self.deadlines.add_queue("held files", SECONDS)
-        self._outbox = WriteBatch()
-        self._readiness = SharedEpoll()
+        self.files = FileServer(OpenFileCache(most_held()))
+        self._cached_files = self.deadlines.add_queue("cached files", SECONDS)
+        self._batch = WriteBatch()
+        self._epoll = SharedEpoll(self._batch.begin_turn)
         self._holders = 0
         self._started = False
 
     def open_transport(self, stream: trio.abc.Stream, spawn: Spawn, *, progress: int) -> Transport:
         """Return a transport of ``stream``, to be served while the runtime is held."""
         if isinstance(stream, PollableStream):
-            stream.wait_with(self._readiness)
-        return Transport(stream, self.deadlines, spawn, outbox=self._outbox, progress=progress)
+            stream.wait_with(self._epoll)
+        return Transport(stream, self.deadlines, self._batch, spawn, progress=progress)
 
     def hold(self, spawn: Spawn) -> None:
         """Count one who needs the runtime, and start its task if it is not there."""
@@ -53,11 +55,11 @@ class Runtime:
     async def run(self) -> None:
         """Expire what is due until nobody holds the runtime; have all open so long."""
         try:
-            with self._readiness.opened(), self.held.opened(self._held_files):
+            with self._epoll.opened(), self.files.cache.opened(self._cached_files):
                 async with trio.open_nursery() as nursery:
-                    self._outbox.open(nursery)
+                    self._batch.open(nursery)
                     while self._holders:
-                        await self.deadlines.expire_next(self._readiness.tell)
+                        await self.deadlines.expire_next(self._epoll.tell)
                     nursery.cancel_scope.cancel()
         finally:
             self._started = False

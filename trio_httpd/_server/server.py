@@ -22,13 +22,15 @@ import math
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import copy_context
+from dataclasses import replace
 from typing import Any, Protocol, Unpack
 
 import trio
 
 from .._exchange.connection import Handler
-from .._exchange.context import OnError, ServerContext, require_on_error
-from .._exchange.dispatch import Propagate, report
+from .._exchange.context import ServerContext
+from .._exchange.failures import OnError, Propagate
 from .._http1.loop import refuse_http1, serve_http1
 from .._message.response import Response
 from .._net.addresses import Address, local_address
@@ -36,7 +38,7 @@ from .._net.deadlines import Spawn
 from .._net.listeners import open_listeners
 from .._net.sockets import SocketStream
 from .._net.transport import Transport, close_now
-from .options import OptionArguments, Options, service_of
+from .options import OptionArguments, Options, context_of
 from .runtime import Runtime
 
 logger = logging.getLogger("trio_httpd.server")
@@ -69,8 +71,8 @@ class Server:
 
     def __init__(self, handler: Handler, **options: Unpack[OptionArguments]) -> None:
         self._options = Options(**options)
-        self._context = service_of(handler, self._options)
-        self._runtime: Runtime  # One for each time of serving.
+        self._context = context_of(handler, self._options)  # One for each time of serving,
+        self._runtime: Runtime  # and one of these.
         self._transports: set[Transport] = set()
         self._turned_away = 0
         self._lacking_until = -math.inf
@@ -108,12 +110,11 @@ class Server:
     @property
     def on_error(self) -> OnError:
         """What becomes of failures, see `Options`; it may change while serving."""
-        return self._context.on_error
+        return self._context.failures.on_error
 
     @on_error.setter
     def on_error(self, on_error: OnError) -> None:
-        require_on_error(on_error)
-        self._context.on_error = on_error
+        self._context.failures.on_error = on_error
 
     def pause(self) -> None:
         """Accept no one from the listeners until `resume`; who is here is served on."""
@@ -228,7 +229,9 @@ class Server:
                 self._nursery = nursery
                 self._spawn = (handler_nursery or nursery).start_soon
                 self._runtime = Runtime(self._options.timeouts)
-                self._context.held = self._runtime.held
+                self._context = replace(
+                    self._context, files=self._runtime.files, variables=copy_context()
+                )
                 yield nursery
         finally:
             self._nursery = self._spawn = None
@@ -290,13 +293,14 @@ class Server:
 
     async def _attend(self, runtime: Runtime, transport: Transport, doing: str, work: Work) -> None:
         """Do ``work`` on ``transport``; report what no stream should raise; close."""
+        context = self._context
         try:
             try:
-                await work(transport, self._context)
+                await work(transport, context)
             except Propagate:
                 raise
             except Exception as problem:
-                report(problem, None, doing, self._context)
+                context.failures.report(problem, None, doing)
         except Propagate as decision:
             raise decision.problem from decision.__cause__
         finally:

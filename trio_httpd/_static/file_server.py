@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Awaitable
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import unquote
@@ -21,9 +20,10 @@ from urllib.parse import unquote
 from .._message.errors import HTTPError
 from .._message.reply import Reply
 from .._message.request import Request
+from .._message.responder import Responder
 from .._message.response import RenderedFields
 from .docroot import Docroot
-from .file_response import send_at_once, send_representation
+from .file_response import send_representation
 from .files.cache import OpenFileCache, is_fresh
 from .files.lookup import FoundFile, OpenFolder, open_path
 from .files.open_file import OpenFile
@@ -40,82 +40,126 @@ logger = logging.getLogger("trio_httpd.connection")
 _READING = ("GET", "HEAD")
 
 
-def serve_file(
-    reply: Reply, request: Request, held: OpenFileCache, docroot: Docroot, path: str | None
-) -> Awaitable[None] | None:
-    """See `Connection.serve_file`; what is returned is still to be awaited, at once.
+class FileServer:
+    """Serves files of docroots, through one cache of open files.
 
-    A file that is held leaves at once where that can be.
+    Args:
+        cache: what was opened a moment ago.
     """
-    reply.require_open()
-    reply.declared = None  # It is the file's length that counts.
-    path = request.raw_path if path is None else path
-    published = None if docroot.rules.looks_at_requests else held.find(docroot, path)
-    if published is None or request.method not in _READING:
-        return _answer(reply, request, docroot, _serve(reply, request, held, docroot, path))
-    if (chosen := _chosen(request, published)) is not None:
-        rest = send_at_once(reply, request, chosen)
-        if rest is not None or reply.finished:
-            return rest
-    return _answer(reply, request, docroot, _send_file(reply, request, published.hold()))
 
+    def __init__(self, cache: OpenFileCache) -> None:
+        self.cache = cache
+        """What was opened a moment ago."""
 
-async def _answer(
-    reply: Reply, request: Request, docroot: Docroot, serving: Awaitable[None]
-) -> None:
-    """Serve, and let the docroot say what becomes of an error."""
-    try:
-        await serving
-    except HTTPError as problem:
-        if reply.out:
-            raise
-        await _answer_problem(reply, request, docroot, problem)
+    async def serve(
+        self, responder: Responder, request: Request, docroot: Docroot, path: str | None
+    ) -> None:
+        """See `Connection.serve_file`."""
+        reply = responder.reply
+        with responder.claimed():
+            reply.require_open()
+            reply.declared = None  # It is the file's length that counts.
+            try:
+                await self._serve(
+                    responder, request, docroot, request.raw_path if path is None else path
+                )
+            except HTTPError as problem:
+                if reply.is_out:
+                    raise
+                await _answer_problem(responder, request, docroot, problem)
 
-
-async def _serve(
-    reply: Reply, request: Request, held: OpenFileCache, docroot: Docroot, path: str
-) -> None:
-    if docroot.cors and _is_preflight(request):
-        await _answer_preflight(reply, request, docroot)
-        return
-    _admit(reply, request, docroot)
-    published = held.find(docroot, path)
-    if published is not None:
-        await _send_file(reply, request, published.hold())
-        return
-    found = _look_up(request, held, docroot, path)
-    if not isinstance(found, FoundFile):
-        reply.adopt(RenderedFields(docroot.rules.fields))
-        if found is None:
-            await _add_slash(reply, request)
+    async def _serve(
+        self, responder: Responder, request: Request, docroot: Docroot, path: str
+    ) -> None:
+        if docroot.cors and _is_preflight(request):
+            await _answer_preflight(responder, request, docroot)
+            return
+        _admit(responder.reply, request, docroot)
+        variants = self.cache.find(docroot, path)
+        if variants is not None:
+            variants.hold()
         else:
-            await _send_listing(reply, request, held, found, path)
-        return
-    published = FileVariants(docroot, found)
-    if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
-        held.keep(docroot, path, published)
-    await _send_file(reply, request, published)
+            found = self._look_up(request, docroot, path)
+            if not isinstance(found, FoundFile):
+                responder.reply.adopt(RenderedFields(docroot.rules.fields))
+                if found is None:
+                    await _add_slash(responder, request)
+                else:
+                    await self._send_listing(responder, request, found, path)
+                return
+            variants = FileVariants(docroot, found)
+            if path.endswith("/") or not request.raw_path.endswith("/"):  # Else see `_look_up`.
+                self.cache.keep(docroot, path, variants)
+        await _send_variant(responder, request, variants)
+
+    def _look_up(
+        self, request: Request, docroot: Docroot, path: str
+    ) -> FoundFile | OpenFolder | None:
+        """Open what ``path`` leads to; None: the peer's URL lacks a slash."""
+        named = parse_path(path)
+        if named is None:
+            raise HTTPError(404)
+        try:
+            found = self._open(docroot, named)
+            if found is None and request.raw_path.endswith("/"):
+                # The caller has taken a slash off, or knows better: what counts for relative
+                # links is the slash that the peer has.
+                found = self._open(docroot, named.as_folder())
+        except HTTPError as problem:
+            rules, names = docroot.rules, named.names
+            if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
+                return self._open(docroot, FilePath((), True))
+            raise
+        return found
+
+    def _open(self, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
+        return self.cache.making_room(lambda: open_path(docroot, path))
+
+    async def _send_listing(
+        self, responder: Responder, request: Request, folder: OpenFolder, path: str
+    ) -> None:
+        mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
+        page = await self._page_of(request, folder, mount or "/")
+        await send_listing(responder, request, page)
+
+    async def _page_of(self, request: Request, folder: OpenFolder, root: str) -> Page | None:
+        """Return the listing of a folder, None for a HEAD; close the folder before it is sent."""
+
+        async def make() -> Page:
+            contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
+            return await make_page(request, contents, names=folder.names, root=root)
+
+        with folder, exhaustion_is_503():
+            fd = folder.open_to_list()
+            try:
+                if request.method == "HEAD":
+                    return None
+                variant = (root, variant_of(request))
+                key = PageKey((folder.docroot, folder.names), variant, _state_of(fd))
+                return await self.cache.pages.find_or_make(key, make)
+            finally:
+                os.close(fd)
 
 
-async def _send_file(reply: Reply, request: Request, published: FileVariants) -> None:
-    """Send a file in the best of its forms, and close it."""
-    with published:
-        chosen = _chosen(request, published)
+async def _send_variant(responder: Responder, request: Request, variants: FileVariants) -> None:
+    """Send a file in the best of its variants, and close it."""
+    with variants:
+        chosen = _chosen(request, variants)
         if chosen is None:
             raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
         assert isinstance(chosen.source, OpenFile)
         file = chosen.source.hold()
-    with file:  # The other forms' descriptors are not kept for a peer that is slow.
-        await send_representation(reply, request, chosen)
+    with file:  # The other variants' descriptors are not kept for a peer that is slow.
+        await send_representation(responder, request, chosen)
 
 
 async def _answer_problem(
-    reply: Reply, request: Request, docroot: Docroot, problem: HTTPError
+    responder: Responder, request: Request, docroot: Docroot, problem: HTTPError
 ) -> None:
     """Send the page that the docroot has for a problem, or let it out with its fields."""
     rules = docroot.rules
     page = rules.error_pages.get(problem.status)
-    if page is not None and await _send_error_page(reply, request, docroot, page, problem):
+    if page is not None and await _send_error_page(responder, request, docroot, page, problem):
         return
     fields = [*problem.headers, *rules.pairs, *_cors_fields(request, docroot)]
     raise HTTPError(problem.status, problem.detail, fields) from problem
@@ -130,13 +174,13 @@ def _is_preflight(request: Request) -> bool:
     return request.method == "OPTIONS" and "access-control-request-method" in request.headers
 
 
-async def _answer_preflight(reply: Reply, request: Request, docroot: Docroot) -> None:
-    rules = docroot.rules
+async def _answer_preflight(responder: Responder, request: Request, docroot: Docroot) -> None:
+    rules, reply = docroot.rules, responder.reply
     reply.set_status(204, None)
     reply.adopt(RenderedFields(rules.fields))
     for name, value in rules.preflight_fields(request.headers.single("origin")):
         reply.add_header(name, value)
-    await reply.send_whole(b"")
+    await responder.send_whole(b"")
 
 
 def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
@@ -163,63 +207,6 @@ def _chosen(request: Request, published: FileVariants) -> Representation | None:
     return published.choose(request.headers.combined("accept-encoding"))
 
 
-# Which file.
-
-
-def _look_up(
-    request: Request, held: OpenFileCache, docroot: Docroot, path: str
-) -> FoundFile | OpenFolder | None:
-    """Open what ``path`` leads to; None: the peer's URL lacks a slash."""
-    named = parse_path(path)
-    if named is None:
-        raise HTTPError(404)
-    try:
-        found = _find(held, docroot, named)
-        if found is None and request.raw_path.endswith("/"):
-            # The caller has taken a slash off, or knows better: what counts for relative
-            # links is the slash that the peer has.
-            found = _find(held, docroot, named.as_folder())
-    except HTTPError as problem:
-        rules, names = docroot.rules, named.names
-        if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
-            return _find(held, docroot, FilePath((), True))
-        raise
-    return found
-
-
-def _find(held: OpenFileCache, docroot: Docroot, path: FilePath) -> FoundFile | OpenFolder | None:
-    return held.making_room(lambda: open_path(docroot, path))
-
-
-async def _send_listing(
-    reply: Reply, request: Request, held: OpenFileCache, folder: OpenFolder, path: str
-) -> None:
-    mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
-    page = await _page_of(request, held, folder, mount or "/")
-    await send_listing(reply, request, page)
-
-
-async def _page_of(
-    request: Request, held: OpenFileCache, folder: OpenFolder, root: str
-) -> Page | None:
-    """Return the listing of a folder, None for a HEAD; the folder is closed before it is sent."""
-
-    async def make() -> Page:
-        contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
-        return await make_page(request, contents, names=folder.names, root=root)
-
-    with folder, exhaustion_is_503():
-        fd = folder.open_to_list()
-        try:
-            if request.method == "HEAD":
-                return None
-            variant = (root, variant_of(request))
-            key = PageKey((folder.docroot, folder.names), variant, _state_of(fd))
-            return await held.pages.find_or_make(key, make)
-        finally:
-            os.close(fd)
-
-
 def _state_of(fd: int) -> tuple[int, ...] | None:
     """Return what tells a state of a folder, what is in it and who may read it, from others.
 
@@ -230,21 +217,26 @@ def _state_of(fd: int) -> tuple[int, ...] | None:
     return None if is_fresh(max(state[2:])) else state
 
 
-async def _add_slash(reply: Reply, request: Request) -> None:
+async def _add_slash(responder: Responder, request: Request) -> None:
     """Send the peer to the same folder, where the links in its index lead right.
 
     The location is relative to the request's own URL and begins with a dot: whatever the
     path is like, it is read neither as a host (``//evil.test``) nor as a scheme (``a:b``).
     """
+    reply = responder.reply
     name = request.raw_path.rpartition("/")[2]
     query = f"?{request.query_string}" if request.query_string else ""
     reply.set_status(301, None)
     reply.set_header("Location", f"./{name}/{query}")
-    await reply.send_whole(b"")
+    await responder.send_whole(b"")
 
 
 async def _send_error_page(
-    reply: Reply, request: Request, docroot: Docroot, page: tuple[bytes, ...], problem: HTTPError
+    responder: Responder,
+    request: Request,
+    docroot: Docroot,
+    page: tuple[bytes, ...],
+    problem: HTTPError,
 ) -> bool:
     """Send the docroot's own page for an error; whether there is one."""
     try:
@@ -255,14 +247,14 @@ async def _send_error_page(
         _note_missing(str(docroot.path), page)
         return False
     with FileVariants(docroot, found) as published:
-        plain = published.plain
+        plain, reply = published.plain, responder.reply
         reply.reset()  # Of what failed, something may have been said.
         reply.set_status(problem.status, None)
         for name, value in (*problem.headers, *_cors_fields(request, docroot)):
             reply.add_header(name, value)
         typed = (b"Content-Type", plain.media_type.encode("latin-1"))
         plain = replace(plain, fields=RenderedFields([typed, *docroot.rules.fields]))
-        await send_representation(reply, request, plain)
+        await send_representation(responder, request, plain)
     return True
 
 

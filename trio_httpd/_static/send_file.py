@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from .._message.reply import Reply
 from .._message.request import Request
+from .._message.responder import Responder
 from .._message.response import Fields, RenderedFields
 from .._net.blocking import RunBlocking
 from .._syntax.conditions import EntityTag, Validators, parse_tags
@@ -33,9 +34,9 @@ ChosenFile = str | os.PathLike[str] | BinaryIO
 
 
 async def send_file(  # noqa: PLR0913 -- a connection's parts, and what its method takes
-    reply: Reply,
+    responder: Responder,
     request: Request,
-    held: OpenFileCache,
+    cache: OpenFileCache,
     file: ChosenFile,
     *,
     part: tuple[int, int | None],
@@ -45,15 +46,27 @@ async def send_file(  # noqa: PLR0913 -- a connection's parts, and what its meth
     offset, count = part
     if offset < 0 or (count is not None and count < 0):
         raise ValueError(f"not a part of a file: {count} bytes from {offset}")
-    async with _opened(file, held, reply.lane.run_blocking) as source:
-        start = min(offset, source.size)
-        stop = source.size if count is None else min(start + count, source.size)
-        chosen = _described(reply, source, ByteRange(start, stop), filename)
-        if reply.fixed or _is_said(reply) or request.method not in ("GET", "HEAD"):
-            await _send_bytes(reply, request, chosen)
-        else:
-            chosen.fields = _unsaid(reply, [*chosen.fields.pairs, *_of_whole(chosen)])
-            await send_representation(reply, request, chosen)
+    with responder.claimed():
+        async with _opened(file, cache, responder.lane.run_blocking) as source:
+            start = min(offset, source.size)
+            stop = source.size if count is None else min(start + count, source.size)
+            await _send_part(responder, request, source, ByteRange(start, stop), filename)
+
+
+async def _send_part(
+    responder: Responder,
+    request: Request,
+    source: OpenFile | FileObject,
+    part: ByteRange,
+    filename: str | None,
+) -> None:
+    reply = responder.reply
+    chosen = _described(reply, source, part, filename)
+    if reply.is_fixed or _is_said(reply) or request.method not in ("GET", "HEAD"):
+        await _send_bytes(responder, request, chosen)
+    else:
+        chosen.fields = _unsaid(reply, [*chosen.fields.pairs, *_of_whole(chosen)])
+        await send_representation(responder, request, chosen)
 
 
 def _is_said(reply: Reply) -> bool:
@@ -62,12 +75,13 @@ def _is_said(reply: Reply) -> bool:
     return reply.status != 200 or has_length or reply.names(b"content-range")
 
 
-async def _send_bytes(reply: Reply, request: Request, chosen: Representation) -> None:
-    if not reply.fixed:
+async def _send_bytes(responder: Responder, request: Request, chosen: Representation) -> None:
+    reply = responder.reply
+    if not reply.is_fixed:
         reply.adopt(chosen.fields)
         if reply.declared is None:
             reply.declared = chosen.size
-    await send_part(reply, request, chosen, ByteRange(0, chosen.size))
+    await send_part(responder, request, chosen, ByteRange(0, chosen.size))
 
 
 def _described(
@@ -112,11 +126,11 @@ def _validators(reply: Reply, source: OpenFile | FileObject, part: ByteRange) ->
 
 @asynccontextmanager
 async def _opened(
-    file: ChosenFile, held: OpenFileCache, run: RunBlocking
+    file: ChosenFile, cache: OpenFileCache, run: RunBlocking
 ) -> AsyncIterator[OpenFile | FileObject]:
     """Give what there is to read; what was open before stays open."""
     if isinstance(file, str | os.PathLike):
-        with held.making_room(lambda: open_file(file)) as opened:
+        with cache.making_room(lambda: open_file(file)) as opened:
             yield opened
         return
     inner = getattr(file, "wrapped", file)  # Of trio's asynchronous files.

@@ -335,7 +335,7 @@ async def test_what_was_cleared_is_not_told_later_that_its_time_has_come(
 ) -> None:
     await client.get("/a/file.txt")
     await trio.sleep(HALF)
-    client.server._runtime.held.clear()
+    client.server._runtime.files.cache.clear()
     await client.get("/a/file.txt")
     before = descriptors()
     await trio.sleep(HALF)  # When the first would have expired.
@@ -362,7 +362,7 @@ async def test_a_file_that_was_just_written_is_not_kept(
         await client.get("/new.txt")
         (folder / "new.txt").write_text("old")
         assert (await client.get("/new.txt")).text() == "old"
-        assert client.server._runtime.held._held == {}
+        assert client.server._runtime.files.cache._held == {}
 
 
 # What cannot be asked.

@@ -1,7 +1,7 @@
 """Listing: a folder without an index becomes a response, a page or JSON.
 
 In comes what has been read of a folder, of which a page is made, for one or for several;
-out go fields and content through a `Reply`. A peer may take its time over those, so no
+out go fields and content through a `Responder`. A peer may take its time over those, so no
 descriptor is needed for them.
 """
 
@@ -13,6 +13,7 @@ import trio
 
 from ..._message.reply import Reply
 from ..._message.request import Request
+from ..._message.responder import Responder
 from ..._syntax.preferences import prefers_json
 from ..files.page_cache import Page
 from .as_json import format_json
@@ -56,26 +57,26 @@ async def make_page(
     return Page(pieces)
 
 
-async def send_listing(reply: Reply, request: Request, page: Page | None) -> None:
+async def send_listing(responder: Responder, request: Request, page: Page | None) -> None:
     """Answer with what is in a folder.
 
     Fields that have been set stay, but for the type. There is no entity tag: a folder's own
     time does not tell that a file in it has grown.
 
     Args:
-        reply: whose head is open.
+        responder: the head of its reply is open.
         request: a GET or a HEAD.
         page: what `make_page` has returned for the request; None for a HEAD, which is not
             worth making it.
     """
-    _add_fields(reply, as_json=_wants_json(request))
+    _add_fields(responder.reply, as_json=_wants_json(request))
     if page is not None:
         for piece in page.pieces:
-            await reply.send(piece)
+            await responder.send(piece)
         for piece in page.rest or ():
-            await reply.send(piece)
+            await responder.send(piece)
             await trio.lowlevel.checkpoint()  # To make a piece takes longer than to send it.
-    await reply.finish()
+    await responder.finish()
 
 
 def _wants_json(request: Request) -> bool:
@@ -96,6 +97,6 @@ def _add_fields(reply: Reply, *, as_json: bool) -> None:
 
 def _add_unless_set(reply: Reply, name: str, value: str) -> None:
     key = name.lower().encode()
-    standing = any(key == other.lower() for other, _ in reply.default_pairs())
-    if not standing and not reply.names(key):
+    is_default = any(key == other.lower() for other, _ in reply.default_pairs())
+    if not is_default and not reply.names(key):
         reply.add_header(name, value)
