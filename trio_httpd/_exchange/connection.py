@@ -74,6 +74,7 @@ class Connection:
 
     def abort(self) -> None:
         """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
+        self._responder.reply.abort()
         self._responder.lane.abort()
 
     # The request's content.

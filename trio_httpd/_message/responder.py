@@ -180,7 +180,7 @@ class Responder:
     @property
     def status_and_size(self) -> tuple[int | None, int]:
         """The status that went out, None if none did, and bytes of content."""
-        return self.reply.status if self.reply.is_out else None, self.reply.content_out
+        return self.reply.status or None if self.reply.is_out else None, self.reply.content_out
 
     def detach(self) -> None:
         """Let go of the lane: the exchange is over, whoever still holds this."""

@@ -110,6 +110,7 @@ class Sender:
     __slots__ = (
         "_backlog",
         "_batch",
+        "_batched",
         "_files",
         "_over",
         "_owner",
@@ -143,6 +144,7 @@ class Sender:
         self._batch = batch
         self._spawn = spawn
         self._backlog: deque[bytes | memoryview | FilePart] = deque()
+        self._batched = b""
         self._over = ParkingLot()  # Where those wait who want to see all of it out.
         self.state = _IDLE
 
@@ -180,10 +182,9 @@ class Sender:
 
         For the end of a response on a transport that goes on.
         """
-        if self.state is _IDLE and len(data) <= _LARGEST_BATCHED and self._batch.is_worthwhile():
-            self._backlog.append(data)
+        if self.state is _IDLE and len(data) <= _LARGEST_BATCHED and self._batch.add(self):
+            self._batched = data
             self.state = _BATCHED
-            self._batch.add(self)
             return False
         return self.write(data)
 
@@ -200,7 +201,6 @@ class Sender:
             self._backlog.append(prefix)
         self._backlog.append(part)
         if self.state is _IDLE:
-            self.state = _UNSENT
             self._send_now()
         return bool(self._backlog)
 
@@ -208,20 +208,22 @@ class Sender:
         """Send what is batched; a task of the server sends what has no room. Raises nothing."""
         if self.state is not _BATCHED:
             return
+        data, self._batched = self._batched, b""
+        self.state = _IDLE
         try:
-            self._send_now()
+            if self.write(data):
+                self.state = _SENDING
+                self._spawn(self._send_overflow)
         except PeerGone:
             pass  # Whoever sends or receives next is told.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
-        if self.state is _BATCHED:
-            self.state = _SENDING
-            self._spawn(self._send_overflow)
 
     def break_off(self) -> None:
         """Send nothing any more."""
         self.state = _BROKEN
         self._backlog.clear()
+        self._batched = b""
         self._over.unpark_all()
 
     def is_fast_enough(self) -> bool:
@@ -234,12 +236,14 @@ class Sender:
         """Send what was written before, so that what is written next goes behind it."""
         if self.state is _BROKEN:
             raise PeerGone
+        if self.state is _BATCHED:
+            self._backlog.append(self._batched)
+            self._batched = b""
         if self.state is not _SENDING:
             self._send_now()
 
     def _send_now(self) -> None:
-        """Send what there is room for."""
-        state = self.state
+        """Send what there is room for; the state is UNSENT, or IDLE, then."""
         try:
             self._send_backlog()
         except GONE as problem:
@@ -248,7 +252,7 @@ class Sender:
         except BaseException:
             self._owner.lose()
             raise
-        self.state = state if self._backlog else _IDLE
+        self.state = _UNSENT if self._backlog else _IDLE
 
     def _send_backlog(self) -> None:
         """Send what there is room for; raise what the stream raises."""
