@@ -178,7 +178,8 @@ class Http1Lane:
                 sender.write(opening)
             else:
                 data = opening + data
-        if may_wait and end and data and self._is_last_for_now():
+        # Not where the next request has come already.
+        if may_wait and data and self._transport.ending is _KEEP_ALIVE and not self._parser.unread:
             return sender.write_later(data)
         self._ended = end
         if data and sender.write(data):
@@ -186,10 +187,6 @@ class Http1Lane:
         if end:
             self._transport.ends_content = False
         return False
-
-    def _is_last_for_now(self) -> bool:
-        """Whether the next request is still to come."""
-        return self._transport.ending is _KEEP_ALIVE and not self._parser.unread
 
     def write_file(self, head: ResponseHead | None, part: FilePart) -> bool:
         """See `Lane.write_file`."""

@@ -348,9 +348,9 @@ class Reply:
 
     def finish(self) -> bool:
         """See `Connection.finish`."""
-        if self.state is _FINISHED:
+        if self.state >= _FINISHED:
+            self._require_connected()
             return False
-        self._require_connected()
         if self.declared is not None and self.declared != self._sent and not self._is_bodiless():
             raise RuntimeError(f"{self._sent} bytes sent of {self.declared} declared")
         return self._write_held(_FINISHED)
@@ -367,7 +367,7 @@ class Reply:
         self._held = []
         self._held_size = 0
         self.content_out += len(data)
-        return self.lane.write(head, data, end, self.may_wait)
+        return self.lane.write(head, data, end, end and self.may_wait)
 
     def _fixed_head(self, *, whole: bool) -> ResponseHead:
         """Return the head as it goes out now; ``whole``: with all the content there is."""

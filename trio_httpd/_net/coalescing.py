@@ -83,8 +83,16 @@ class WriteBatch:
 
     def add(self, batched: Batched) -> bool:
         """Flush ``batched``, which is ready now, when the turn is over; False: send it now."""
-        if self._last != math.inf and not self._is_worthwhile():
-            return False
+        if self._last != math.inf:
+            now = self._clock()
+            if self._waiting and now - self._first > PATIENCE:
+                self.flush()
+                now = self._last
+            late, self._last = now - self._last > PATIENCE, now
+            if late or self._is_alone or now < self._resume_at:
+                return False
+            if not self._waiting:
+                self._first = now
         if not self._is_open:
             return False
         if len(self._waiting) >= MOST_WAITING:
@@ -94,18 +102,6 @@ class WriteBatch:
             reschedule(task)
         self._waiting.append(batched)
         return True
-
-    def _is_worthwhile(self) -> bool:
-        """Whether what is ready now had better wait for others."""
-        now = self._clock()
-        if self._waiting and now - self._first > PATIENCE:
-            self.flush()
-            now = self._last
-        if not self._waiting:
-            self._first = now
-        is_quick = now - self._last <= PATIENCE and now >= self._resume_at
-        self._last = now
-        return is_quick and not self._is_alone
 
     def flush(self) -> None:
         """Flush everything that waits."""
