@@ -11,8 +11,6 @@ Laws:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import trio
 from trio.lowlevel import Task, current_task
@@ -21,6 +19,22 @@ from .._syntax.ranges import ByteRange
 from .lane import CLOSED, Lane
 from .reply import JSON, Reply
 from .response import RenderedFields, Response, require_status
+
+
+class _Claim:
+    """A claim of the current task; it may have one already."""
+
+    __slots__ = ("_before", "_responder")
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._before = responder.owner
+
+    def __enter__(self) -> None:
+        self._responder.owner = current_task()
+
+    def __exit__(self, *_: object) -> None:
+        self._responder.owner = self._before
 
 
 class Responder:
@@ -34,19 +48,14 @@ class Responder:
         self.owner: Task | None = None
         """The task that is sending."""
 
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Let no other task send, inside.
+    def claimed(self) -> _Claim:
+        """Return a context manager; inside, no other task may send.
 
         Raises:
             trio.BusyResourceError: another task is sending.
         """
         self.require_unclaimed()
-        before, self.owner = self.owner, current_task()
-        try:
-            yield
-        finally:
-            self.owner = before
+        return _Claim(self)
 
     def require_unclaimed(self) -> None:
         """Raise `trio.BusyResourceError` if another task is sending."""
