@@ -461,7 +461,7 @@ async def test_the_docroot_may_be_a_link_itself(folder: Path, tmp_path: Path) ->
         assert response.text() == "this is a.txt"
 
 
-# Compressed forms.
+# Compressed variants.
 
 
 @pytest.mark.parametrize(
@@ -491,7 +491,7 @@ async def test_the_form_is_sent_that_the_peer_likes_best(
 
 
 @pytest.mark.parametrize(("follow", "text"), [(False, "plain"), (True, "packed")])
-async def test_a_link_to_a_compressed_form_is_one_where_links_are_followed(
+async def test_a_link_to_a_compressed_variant_is_one_where_links_are_followed(
     folder: Path, follow: bool, text: str
 ) -> None:
     (folder / "c.txt").write_text("plain")
@@ -586,7 +586,7 @@ async def test_head_of_a_listing_has_no_content(folder: Path) -> None:
     assert (response.status, response.body) == (200, b"")
 
 
-async def test_a_listing_that_nobody_takes_holds_no_descriptor(folder: Path) -> None:
+async def test_a_listing_that_nobody_takes_has_no_descriptor_open(folder: Path) -> None:
     for number in range(1000):
         (folder / "bare" / str(number)).touch()
     async with connect(Docroot(folder, listing=True), window=4096) as client:
@@ -601,7 +601,7 @@ async def test_a_listing_that_nobody_takes_holds_no_descriptor(folder: Path) -> 
 
 
 @pytest.mark.parametrize("more", [0, 1, 2])
-async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, more: int) -> None:
+async def test_a_listing_is_503_if_descriptors_run_out(folder: Path, more: int) -> None:
     async with publishing(folder, listing=True, index=()) as client:
         await client.get("/a.txt")
         client.server._runtime.files.cache.clear()
@@ -610,11 +610,13 @@ async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, 
         assert (await client.get("/")).status == 200
 
 
-# What is held.
+# What is in the cache.
 
 
 @pytest.mark.parametrize("is_handler", [False, True])
-async def test_who_waits_for_a_small_file_holds_it(folder: Path, is_handler: bool) -> None:
+async def test_a_response_under_way_keeps_the_content_of_a_small_file(
+    folder: Path, is_handler: bool
+) -> None:
     async def handler(conn: Connection) -> None:
         await conn.serve_file(docroot=docroot)
 
@@ -632,7 +634,7 @@ async def test_who_waits_for_a_small_file_holds_it(folder: Path, is_handler: boo
             assert await raw.hear_exactly(100_000) == BIG[:100_000]
 
 
-async def test_a_handler_can_say_what_goes_with_a_file_that_is_held(folder: Path) -> None:
+async def test_a_handler_can_set_fields_for_a_cached_file(folder: Path) -> None:
     async def handler(conn: Connection) -> None:
         conn.add_header("X-Own", conn.request.query_string)
         conn.set_header("Server", "mine")

@@ -1,4 +1,4 @@
-"""The HTTP/1 shortcut: a small file that is held, sent without an exchange.
+"""The HTTP/1 shortcut: a small file in the cache is sent without an exchange.
 
 Where a docroot itself is the handler, and a request asks for nothing but the whole of what
 is there now, all that could be decided was decided when another asked, a moment ago. A
@@ -41,15 +41,15 @@ class Shortcut:
 
     Args:
         docroot: one that looks at no request before it looks for a file.
-        held: its files of a moment ago.
+        cache: its files that are open.
         defaults: the fields of every response.
     """
 
-    __slots__ = ("_defaults", "_docroot", "_held")
+    __slots__ = ("_cache", "_defaults", "_docroot")
 
-    def __init__(self, docroot: Docroot, held: OpenFileCache, defaults: DefaultHeaders) -> None:
+    def __init__(self, docroot: Docroot, cache: OpenFileCache, defaults: DefaultHeaders) -> None:
         self._docroot = docroot
-        self._held = held
+        self._cache = cache
         self._defaults = defaults
 
     @classmethod
@@ -64,10 +64,10 @@ class Shortcut:
         """Return a whole response, None where the long way has to be gone."""
         if head.method != "GET" or not head.is_plain:
             return None
-        published = self._held.find(self._docroot, head.target.partition("?")[0])
-        if published is None or published.is_negotiated:
+        variants = self._cache.find(self._docroot, head.target.partition("?")[0])
+        if variants is None or variants.is_negotiated:
             return None
-        chosen, defaults = published.plain, self._defaults.now()
+        chosen, defaults = variants.identity, self._defaults.now()
         written = chosen.written
         if isinstance(written, WrittenResponse) and written.defaults is defaults:
             return written

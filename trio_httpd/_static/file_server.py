@@ -1,12 +1,14 @@
-"""Publishing: a request becomes a file of a docroot, or whatever the docroot says instead.
+"""The file server: a request becomes a file of a docroot, a listing, a redirection or an error.
 
-    cross-origin --> who are you? --> GET, HEAD --> which file? --> file reply
-                     401              405             | 404, 403
-                                                      +--> the slash that lacks: 301
-                                                      +--> a listing
-                                                      +--> the page of an application
+    cross-origin --> password? --> GET, HEAD --> which file? --> file response
+                     401           405             | 404, 403
+                                                   +--> a slash is missing: 301
+                                                   +--> a listing
+                                                   +--> the index (`Docroot.spa`)
 
-Each error goes to the docroot's own page for it, or out as an `HTTPError`.
+Errors are answered with the docroot's own page for them, or raised as an `HTTPError`.
+
+Law: a request looks once in the cache, and once on the disk if the file is not there.
 """
 
 from __future__ import annotations
@@ -44,12 +46,12 @@ class FileServer:
     """Serves files of docroots, through one cache of open files.
 
     Args:
-        cache: what was opened a moment ago.
+        cache: the files that are open.
     """
 
     def __init__(self, cache: OpenFileCache) -> None:
         self.cache = cache
-        """What was opened a moment ago."""
+        """The files that are open."""
 
     async def serve(
         self, responder: Responder, request: Request, docroot: Docroot, path: str | None
@@ -77,7 +79,7 @@ class FileServer:
         _admit(responder.reply, request, docroot)
         variants = self.cache.find(docroot, path)
         if variants is not None:
-            variants.hold()
+            variants.retain()
         else:
             found = self._look_up(request, docroot, path)
             if not isinstance(found, FoundFile):
@@ -142,14 +144,14 @@ class FileServer:
 
 
 async def _send_variant(responder: Responder, request: Request, variants: FileVariants) -> None:
-    """Send a file in the best of its variants, and close it."""
+    """Send a file in the best of its variants, and release it."""
     with variants:
         chosen = _chosen(request, variants)
         if chosen is None:
             raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
         assert isinstance(chosen.source, OpenFile)
-        file = chosen.source.hold()
-    with file:  # The other variants' descriptors are not kept for a peer that is slow.
+        file = chosen.source.retain()
+    with file:  # A slow client needs no descriptors of the other variants.
         await send_representation(responder, request, chosen)
 
 
@@ -200,11 +202,11 @@ def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
         raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
 
 
-def _chosen(request: Request, published: FileVariants) -> Representation | None:
-    """Return the form of a file that the peer likes best, None if none is acceptable."""
-    if not published.is_negotiated:
-        return published.plain
-    return published.choose(request.headers.combined("accept-encoding"))
+def _chosen(request: Request, variants: FileVariants) -> Representation | None:
+    """Return the variant that the client prefers, None if none is acceptable."""
+    if not variants.is_negotiated:
+        return variants.identity
+    return variants.choose(request.headers.combined("accept-encoding"))
 
 
 def _state_of(fd: int) -> tuple[int, ...] | None:
@@ -246,15 +248,15 @@ async def _send_error_page(
     if not isinstance(found, FoundFile):
         _note_missing(str(docroot.path), page)
         return False
-    with FileVariants(docroot, found) as published:
-        plain, reply = published.plain, responder.reply
-        reply.reset()  # Of what failed, something may have been said.
+    with FileVariants(docroot, found) as variants:
+        chosen, reply = variants.identity, responder.reply
+        reply.reset()  # The attempt that failed may have set some fields.
         reply.set_status(problem.status, None)
         for name, value in (*problem.headers, *_cors_fields(request, docroot)):
             reply.add_header(name, value)
-        typed = (b"Content-Type", plain.media_type.encode("latin-1"))
-        plain = replace(plain, fields=RenderedFields([typed, *docroot.rules.fields]))
-        await send_representation(responder, request, plain)
+        typed = (b"Content-Type", chosen.media_type.encode("latin-1"))
+        chosen = replace(chosen, fields=RenderedFields([typed, *docroot.rules.fields]))
+        await send_representation(responder, request, chosen)
     return True
 
 
