@@ -6,7 +6,8 @@ import logging
 import os
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.static.published import descriptors, few_descriptors, until_the_clock_ticks
 from trio_httpd import Connection, Docroot
 from trio_httpd._message.errors import HeaderItems
+from trio_httpd._static.files.cache import OpenFileCache
+from trio_httpd._static.files.lookup import open_path
+from trio_httpd._static.files.open_file import OpenFile
 from trio_httpd.testing import Client, ClientResponse, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")
@@ -647,3 +651,95 @@ async def test_a_handler_can_set_fields_for_a_cached_file(folder: Path) -> None:
             assert response.text() == "this is a.txt"
             assert response.headers.getall("X-Own") == [str(number)]
             assert response.headers.getall("Server") == ["mine"]
+
+
+class Calls:
+    """Counts the calls of the functions of which a request shall need few."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.counts: Counter[str] = Counter()
+        monkeypatch.setattr(OpenFileCache, "find", self._counted("find", OpenFileCache.find))
+        monkeypatch.setattr(OpenFile, "is_as_opened", self._counted("ask", OpenFile.is_as_opened))
+        opening = "trio_httpd._static.file_server.open_path"
+        monkeypatch.setattr(opening, self._counted("open", open_path))
+
+    def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*args: Any, **keywords: Any) -> Any:
+            self.counts[name] += 1
+            return function(*args, **keywords)
+
+        return counting
+
+    def taken(self) -> dict[str, int]:
+        """Return how many there were since this was called last."""
+        counts, self.counts = dict(self.counts), Counter()
+        return counts
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    return Calls(monkeypatch)
+
+
+LOOKED_UP: list[tuple[str, dict[str, Any], int]] = [
+    ("/a.txt", {}, 1),
+    ("/big.bin", {}, 1),
+    ("/docs/", {}, 1),
+    ("/a.txt", {"precompressed": ("br", "gzip")}, 3),
+    ("/a.txt", {"cors": True}, 1),
+]
+"""Targets, options, and how many files are open for one."""
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("field", [{}, {"Range": "bytes=0-3"}, {"If-None-Match": "*"}])
+@pytest.mark.parametrize("case", LOOKED_UP)
+async def test_a_request_looks_up_its_file_once(
+    folder: Path,
+    calls: Calls,
+    case: tuple[str, dict[str, Any], int],
+    field: dict[str, str],
+    method: str,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.serve_file(docroot=docroot)
+
+    target, options, files = case
+    docroot = Docroot(folder, **options)
+    async with connect(handler) as client:
+        await client.request(method, target, headers=field)
+        assert calls.taken() == {"find": 1, "open": 1}
+        for _ in range(3):
+            await client.request(method, target, headers=field)
+            assert calls.taken() == {"find": 1, "ask": files}
+
+
+@pytest.mark.parametrize(("target", "options", "files"), LOOKED_UP)
+async def test_a_docroot_as_the_handler_asks_once_whether_a_file_has_changed(
+    folder: Path, calls: Calls, target: str, options: dict[str, Any], files: int
+) -> None:
+    async with publishing(folder, **options) as client:
+        await client.get(target)
+        assert calls.taken()["open"] == 1
+        for _ in range(3):
+            await client.get(target)
+            counts = calls.taken()
+            assert (counts["ask"], "open" in counts) == (files, False)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "status"),
+    [
+        ("/nothing", {}, 404),
+        ("/docs", {}, 301),
+        ("/bare/", {"listing": True}, 200),
+        ("/a.txt/", {}, 404),
+    ],
+)
+async def test_what_is_no_file_is_looked_up_each_time_and_once(
+    folder: Path, calls: Calls, target: str, options: dict[str, Any], status: int
+) -> None:
+    async with publishing(folder, **options) as client:
+        for _ in range(2):
+            assert (await client.get(target)).status == status
+            assert calls.taken()["open"] == 1

@@ -40,7 +40,7 @@ class Shortcut:
     """The answers that a docroot gives at once, to whoever asks plainly.
 
     Args:
-        docroot: one that looks at no request before it looks for a file.
+        docroot: one whose answer depends on nothing but the path.
         cache: its files that are open.
         defaults: the fields of every response.
     """
@@ -56,16 +56,19 @@ class Shortcut:
     def of(cls, context: ServerContext) -> Shortcut | None:
         """Return the shortcut of a context that can have one."""
         handler = context.handler
-        if type(handler) is not Docroot or handler.rules.looks_at_requests:
-            return None  # Of a subclass nobody knows what it does when it is called.
+        if type(handler) is not Docroot:  # A subclass may do anything when it is called.
+            return None
+        if handler.rules.looks_at_requests or handler.rules.codings:
+            return None
         return cls(handler, context.files.cache, context.default_headers)
 
     def answer_to(self, head: RequestHead) -> WrittenResponse | None:
         """Return a whole response, None where the long way has to be gone."""
         if head.method != "GET" or not head.is_plain:
             return None
-        variants = self._cache.find(self._docroot, head.target.partition("?")[0])
-        if variants is None or variants.is_negotiated:
+        path = head.target.partition("?")[0]
+        variants = self._cache.find(self._docroot, path, with_content=True)
+        if variants is None:
             return None
         chosen, defaults = variants.identity, self._defaults.now()
         written = chosen.written
@@ -75,9 +78,10 @@ class Shortcut:
         return written
 
     def _write(self, chosen: Representation, defaults: RenderedFields) -> WrittenResponse | None:
-        """Write the response, once a second; None where its content is not known."""
+        """Write the response, once a second; None where a field replaces a default one."""
         content, fields = chosen.content, chosen.fields
-        if content is None or not self._defaults.names.isdisjoint(fields.names):
+        assert content is not None  # Else `OpenFileCache.find` does not return it.
+        if not self._defaults.names.isdisjoint(fields.names):
             return None
         head = format_head(_WholeHead(fields.after(defaults), len(content)), Framing.LENGTH)
         return WrittenResponse(defaults, head + content, len(content))

@@ -87,15 +87,25 @@ class OpenFileCache:
             self.clear()
             self._queue = None
 
-    def find(self, docroot: Docroot, path: str) -> FileVariants | None:
+    def find(
+        self, docroot: Docroot, path: str, *, with_content: bool = False
+    ) -> FileVariants | None:
         """Return the file that ``path`` led to, None if it is not here, or has changed.
 
         It may be closed at the next checkpoint: whoever needs it longer retains it.
+
+        Args:
+            docroot: where ``path`` leads from, the same object as when it was kept.
+            path: as it was kept.
+            with_content: None as well where its content is not in memory, so that the
+                system is not asked about a file that is then looked up the long way.
         """
         entry = self._entries.get((id(docroot), path))
         if entry is None:
             return None
         variants = entry.variants
+        if with_content and variants.identity.content is None:
+            return None
         if not variants.is_as_opened():
             self.drop(entry)
             return None
