@@ -213,6 +213,25 @@ async def test_a_page_that_is_missing_is_told_to_the_log_once_and_the_status_sta
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
 
 
+async def test_a_page_for_an_error_empties_the_cache_if_descriptors_run_out(folder: Path) -> None:
+    async with publishing(folder, error_pages={404: "error.html"}) as client:
+        await client.get("/a.txt")
+        with few_descriptors(1):
+            response = await client.get("/nothing")
+    assert (response.status, response.text()) == (404, "this is error.html")
+
+
+async def test_a_page_is_not_missing_if_descriptors_run_out(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with publishing(folder, error_pages={404: "error.html"}) as client:
+        assert (await client.get("/nothing")).text() == "this is error.html"
+        with few_descriptors(1):
+            response = await client.get("/nothing")
+    assert (response.status, response.text()) == (404, "Not Found\n")
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("follow", [False, True, "anywhere"])
 async def test_a_hidden_page_is_sent_whatever_links_are_followed(folder: Path, follow: Any) -> None:
     response = await answers(
@@ -602,6 +621,15 @@ async def test_a_listing_that_nobody_takes_has_no_descriptor_open(folder: Path) 
             assert (await raw.hear()).startswith(b"HTTP/1.1 200 ")
         await wait_all_tasks_blocked()
         assert descriptors() == before
+
+
+@pytest.mark.parametrize("more", [2, 3])
+async def test_a_listing_empties_the_cache_before_it_is_503(folder: Path, more: int) -> None:
+    async with publishing(folder, listing=True) as client:
+        for target in ("/a.txt", "/b.css"):
+            await client.get(target)
+        with few_descriptors(more):
+            assert (await client.get("/bare/")).status == 200
 
 
 @pytest.mark.parametrize("more", [0, 1, 2])

@@ -68,7 +68,7 @@ class FileServer:
             except HTTPError as problem:
                 if reply.is_out:
                     raise
-                await _answer_problem(responder, request, docroot, problem)
+                await self._answer_problem(responder, request, docroot, problem)
 
     async def _serve(
         self, responder: Responder, request: Request, docroot: Docroot, path: str
@@ -121,17 +121,23 @@ class FileServer:
         self, responder: Responder, request: Request, folder: OpenFolder, path: str
     ) -> None:
         mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
-        page = await self._page_of(request, folder, mount or "/")
+        with folder:
+            try:
+                page = await self._page_of(request, folder, mount or "/")
+            except HTTPError as problem:
+                if not self.cache.makes_room_for(problem):
+                    raise
+                page = await self._page_of(request, folder, mount or "/")
         await send_listing(responder, request, page)
 
     async def _page_of(self, request: Request, folder: OpenFolder, root: str) -> Page | None:
-        """Return the listing of a folder, None for a HEAD; close the folder before it is sent."""
+        """Return the listing of a folder, None for a HEAD."""
 
         async def make() -> Page:
             contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
             return await make_page(request, contents, names=folder.names, root=root)
 
-        with folder, exhaustion_is_503():
+        with exhaustion_is_503():
             fd = folder.open_to_list()
             try:
                 if request.method == "HEAD":
@@ -141,6 +147,44 @@ class FileServer:
                 return await self.cache.pages.find_or_make(key, make)
             finally:
                 os.close(fd)
+
+    # Errors.
+
+    async def _answer_problem(
+        self, responder: Responder, request: Request, docroot: Docroot, problem: HTTPError
+    ) -> None:
+        """Send the page that the docroot has for a problem, or raise it with its fields."""
+        page = self._open_error_page(docroot, problem.status)
+        cors = _cors_fields(request, docroot)
+        if page is None:
+            fields = [*problem.headers, *docroot.rules.pairs, *cors]
+            raise HTTPError(problem.status, problem.detail, fields) from problem
+        with page:
+            chosen, reply = page.identity, responder.reply
+            reply.reset()  # The attempt that failed may have set some fields.
+            reply.set_status(problem.status, None)
+            for name, value in (*problem.headers, *cors):
+                reply.add_header(name, value)
+            typed = (b"Content-Type", chosen.media_type.encode("latin-1"))
+            rendered = RenderedFields([typed, *docroot.rules.fields])
+            await send_representation(responder, request, replace(chosen, fields=rendered))
+
+    def _open_error_page(self, docroot: Docroot, status: int) -> FileVariants | None:
+        """Open the page that a docroot has for a status, None if it has none."""
+        page = docroot.rules.error_pages.get(status)
+        if page is None:
+            return None
+        path = FilePath(page, is_folder=False)
+        try:
+            found = self.cache.making_room(lambda: open_path(docroot, path, hidden_too=True))
+        except HTTPError as problem:
+            if problem.status == 503:  # It may be there, but cannot be opened now.
+                return None
+            found = None
+        if isinstance(found, FoundFile):
+            return FileVariants(docroot, found)
+        _note_missing(str(docroot.path), page)
+        return None
 
 
 async def _send_variant(responder: Responder, request: Request, variants: FileVariants) -> None:
@@ -153,18 +197,6 @@ async def _send_variant(responder: Responder, request: Request, variants: FileVa
         file = chosen.source.retain()
     with file:  # A slow client needs no descriptors of the other variants.
         await send_representation(responder, request, chosen)
-
-
-async def _answer_problem(
-    responder: Responder, request: Request, docroot: Docroot, problem: HTTPError
-) -> None:
-    """Send the page that the docroot has for a problem, or let it out with its fields."""
-    rules = docroot.rules
-    page = rules.error_pages.get(problem.status)
-    if page is not None and await _send_error_page(responder, request, docroot, page, problem):
-        return
-    fields = [*problem.headers, *rules.pairs, *_cors_fields(request, docroot)]
-    raise HTTPError(problem.status, problem.detail, fields) from problem
 
 
 def _cors_fields(request: Request, docroot: Docroot) -> list[tuple[str, str]]:
@@ -231,33 +263,6 @@ async def _add_slash(responder: Responder, request: Request) -> None:
     reply.set_status(301, None)
     reply.set_header("Location", f"./{name}/{query}")
     await responder.send_whole(b"")
-
-
-async def _send_error_page(
-    responder: Responder,
-    request: Request,
-    docroot: Docroot,
-    page: tuple[bytes, ...],
-    problem: HTTPError,
-) -> bool:
-    """Send the docroot's own page for an error; whether there is one."""
-    try:
-        found = open_path(docroot, FilePath(page, is_folder=False), hidden_too=True)
-    except HTTPError:
-        found = None
-    if not isinstance(found, FoundFile):
-        _note_missing(str(docroot.path), page)
-        return False
-    with FileVariants(docroot, found) as variants:
-        chosen, reply = variants.identity, responder.reply
-        reply.reset()  # The attempt that failed may have set some fields.
-        reply.set_status(problem.status, None)
-        for name, value in (*problem.headers, *_cors_fields(request, docroot)):
-            reply.add_header(name, value)
-        typed = (b"Content-Type", chosen.media_type.encode("latin-1"))
-        chosen = replace(chosen, fields=RenderedFields([typed, *docroot.rules.fields]))
-        await send_representation(responder, request, chosen)
-    return True
 
 
 @lru_cache(maxsize=64)

@@ -139,10 +139,16 @@ class OpenFileCache:
         try:
             return open_()
         except HTTPError as problem:
-            if not is_exhaustion(problem.__cause__):
+            if not self.makes_room_for(problem):
                 raise
-            self.clear()
-            return open_()
+        return open_()
+
+    def makes_room_for(self, problem: HTTPError) -> bool:
+        """Empty the cache if ``problem`` is a lack of descriptors; whether that gave some back."""
+        if not (self._entries and is_exhaustion(problem.__cause__)):
+            return False
+        self.clear()
+        return True
 
     def clear(self) -> None:
         """Remove all entries."""
