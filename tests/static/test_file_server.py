@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,12 @@ from typing import Any
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.static.published import descriptors, few_descriptors, until_the_clock_ticks
+from tests.static.published import (
+    descriptors,
+    few_descriptors,
+    make_pipe_and_socket,
+    until_the_clock_ticks,
+)
 from trio_httpd import Connection, Docroot
 from trio_httpd._message.errors import HeaderItems
 from trio_httpd._static.files.cache import OpenFileCache
@@ -416,12 +420,7 @@ async def test_what_is_hidden_is_404(
 @pytest.fixture
 def odd(folder: Path) -> Path:
     """Return that folder with what is no file in it."""
-    os.mkfifo(folder / "pipe")
-    here = Path.cwd()
-    os.chdir(folder)
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind("socket")
-    os.chdir(here)
+    make_pipe_and_socket(folder)
     (folder / "device").symlink_to("/dev/zero")
     (folder / "drain").symlink_to("pipe")
     (folder / "a.css").write_text("this is a.css")

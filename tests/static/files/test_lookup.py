@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.static.published import descriptors, few_descriptors
+from tests.static.published import descriptors, few_descriptors, make_pipe_and_socket
 from trio_httpd import Docroot, HTTPError
 from trio_httpd._static.files.lookup import FoundFile, OpenFolder, open_path
 from trio_httpd._static.files.open_file import OpenFile
@@ -57,13 +56,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "same").symlink_to("a.txt")
     (root / "loop").symlink_to("loop")
     (root / "gone").symlink_to("nowhere")
-    os.mkfifo(root / "pipe")
-    # The path of a socket may be too long for its address: so it is bound from within.
-    here = Path.cwd()
-    os.chdir(root)
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind("socket")
-    os.chdir(here)
+    make_pipe_and_socket(root)
     return root
 
 
