@@ -44,7 +44,7 @@ def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def fresh_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let files be held that a test has just written, without waiting for them to be older."""
+    """Let the cache keep files that a test has just written, however new they are."""
     monkeypatch.setattr("trio_httpd._static.files.cache.FRESH_NS", -math.inf)
 
 

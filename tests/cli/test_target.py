@@ -16,7 +16,7 @@ from trio_httpd._cli.target import (
     UserCodeError,
     find_handler,
     find_site,
-    format_foreign,
+    format_user_code,
     ways_around,
 )
 
@@ -95,7 +95,7 @@ def mount(prefix: str, path: str, **said: str) -> Folder:
 def failure(target: str) -> str:
     with pytest.raises(UserCodeError) as caught:
         find_handler(target, Folder())
-    return "".join(format_foreign(caught.value.problem))
+    return "".join(format_user_code(caught.value.cause))
 
 
 @pytest.mark.parametrize("target", [".", "./", "sub/.."])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.static.files.manual_queue import ManualQueue
 from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._http1.shortcut import Shortcut, WrittenResponse
 from trio_httpd._message.request import RequestHead
 from trio_httpd._server.options import context_of
+from trio_httpd._static.file_server import FileServer
 from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.variants import FileVariants
@@ -106,33 +109,25 @@ async def test_the_shortcut_leads_to_the_same_bytes(
 
 def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResponse | None:
     """Return what the shortcut knows of a file that was sent a moment ago."""
-    context = context_of(docroot, Options(**options))
-    context.held = OpenFileCache(8)
+    cache = OpenFileCache(8)
+    context = replace(context_of(docroot, Options(**options)), files=FileServer(cache))
     shortcut = Shortcut.of(context)
     if shortcut is None:
         return None
-    with context.held.opened(Forgetful()):
+    with cache.opened(ManualQueue()):
         found = open_path(docroot, FilePath((b"a.txt",), is_folder=False))
         assert isinstance(found, FoundFile)
-        with FileVariants(docroot, found) as published:
-            published.plain.content = b"hello"
-            context.held.keep(docroot, "/a.txt", published)
+        with FileVariants(docroot, found) as variants:
+            variants.identity.content = b"hello"
+            cache.keep(docroot, "/a.txt", variants)
             return shortcut.answer_to(request)
-
-
-class Forgetful:
-    def enter(self, item: object) -> None:
-        """Forget it."""
-
-    def leave(self, item: object) -> None:
-        """It was not there."""
 
 
 def head(method: str = "GET", target: str = "/a.txt", **more: Any) -> RequestHead:
     return RequestHead(method, target, "1.1", more.pop("lines", b"Host: a\r\n"), **more)
 
 
-def test_a_plain_request_for_a_held_file_is_known_at_once(folder: Path) -> None:
+def test_a_plain_request_for_a_cached_file_is_known_at_once(folder: Path) -> None:
     response = known(Docroot(folder), head())
     assert response is not None
     assert response.data.startswith(b"HTTP/1.1 200 OK\r\n")

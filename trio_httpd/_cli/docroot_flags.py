@@ -1,4 +1,4 @@
-"""Folder flags: the part of the command's arguments that is about folders.
+"""Docroot flags: the arguments of the command that apply to folders.
 
 Arguments come in; `Folder` objects go out. A flag in front of the first ``--mount`` is
 about the TARGET, one behind a ``--mount`` about the folder that this one names.

@@ -117,7 +117,7 @@ class Server:
         self._context.failures.on_error = on_error
 
     def pause(self) -> None:
-        """Accept no one from the listeners until `resume`; who is here is served on."""
+        """Stop accepting new connections until `resume`. Existing connections continue."""
         self._paused = True
 
     def resume(self) -> None:

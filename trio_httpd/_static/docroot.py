@@ -151,5 +151,5 @@ def docroot_of(value: DocrootLike | None) -> Docroot:
 
 @lru_cache(maxsize=32)
 def _plain(path: str) -> Docroot:
-    """Return the docroot that stands for a path, the same each time: what it holds is its own."""
+    """Return the docroot of a path, the same each time, as the cache tells docroots by identity."""
     return Docroot(path)

@@ -1,6 +1,6 @@
-"""File reply: a representation becomes a response, with all that HTTP has for it.
+"""The file response: a representation becomes a response to one request.
 
-In comes what is to be sent; out go fields and content through a `Reply`, or an
+In comes a representation; out go fields and content through a `Responder`, or an
 `HTTPError`. Conditions and ranges are answered here (RFC 9110 §13, §14).
 """
 

@@ -1,4 +1,4 @@
-"""Files: what a path of a docroot leads to, opened, with its facts.
+"""Lookup: a path of a docroot becomes an open file or an open folder.
 
 Laws:
 1. Nothing outside the docroot is kept open. Each name of a path is opened relative to the
@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ..._message.errors import HTTPError
@@ -75,12 +74,7 @@ class OpenFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave()
         os.close(self._root)
 
@@ -182,7 +176,7 @@ class OpenFolder:
 
         The system tells where an open file lies, or that it lies nowhere any more:
         `_NamelessError`. What lies at ``names``, as it was asked for, need not be
-        published: a page for an error, or a compressed form.
+        published: a page for an error, or a compressed variant.
         """
         if self.docroot.follow_symlinks == "anywhere" or not self._follows:
             return
@@ -307,7 +301,7 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
                 sidecar = closing.enter_context(folder.open_file(name + suffix))
             except OSError as problem:
                 if is_exhaustion(problem):
-                    raise  # Else whatever is wrong with it: there is the plain file.
+                    raise  # Else whatever is wrong with it: there is the file itself.
             else:
                 sidecars.append((coding, sidecar))
         closing.pop_all()
