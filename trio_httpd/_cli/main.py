@@ -149,16 +149,18 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where", "About everything, wherever these flags stand.")
-    where.add_argument(
+    network = parser.add_argument_group(
+        "network", "These apply to the whole server, wherever they stand."
+    )
+    network.add_argument(
         "-p",
         "--port",
         type=port_number,
         default=8000,
-        help="the port to listen on, 0 to 65535; 0 takes one that is free, which the first line"
-        " of output tells (default: 8000)",
+        help="the port to listen on, 0 to 65535; 0 takes a free one, which the first line of"
+        " output shows (default: 8000)",
     )
-    where.add_argument(
+    network.add_argument(
         "-b",
         "--bind",
         metavar="HOST",
@@ -168,16 +170,16 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
         " every interface of this machine, so that others can reach it (default: 127.0.0.1,"
         " which only this machine reaches)",
     )
-    told = parser.add_argument_group("what is told")
-    told.add_argument(
+    logging = parser.add_argument_group("logging and information")
+    logging.add_argument(
         "--access-log",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="write a line for each request to standard output, in the Combined Log Format;"
         " --no-access-log writes none",
     )
-    told.add_argument("--version", action="store_true", help="print the version and end")
-    told.add_argument("-h", "--help", action="help", help="print this and end")
+    logging.add_argument("--version", action="store_true", help="print the version and end")
+    logging.add_argument("-h", "--help", action="help", help="print this and end")
 
 
 def port_number(text: str) -> int:

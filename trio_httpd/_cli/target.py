@@ -50,7 +50,7 @@ class UserCodeError(Exception):
 
 
 def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, Places]:
-    """Return the handler of all that is served, and how what is served where is shown.
+    """Return the handler of the whole server, and the folders with their paths, for display.
 
     Args:
         target: None is the current folder, or nothing where folders are mounted.
@@ -71,7 +71,7 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
         docroots.insert(0, ("/", target_folder(target, about)))
     elif about.flags:
         raise UsageError(
-            f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
+            f"{about.flags[0]} before the first --mount applies to the TARGET, and there is none"
         )
     mounts = joined(docroots)
     files = [file for folder in folders for file in folder.password_files]
@@ -120,14 +120,14 @@ def target_folder(target: str, about: Folder) -> Docroot:
     handler, _ = find_handler(target, about)
     if isinstance(handler, Docroot):
         return handler
-    raise UsageError(f"a --mount stands beside a folder, and {target} is a handler")
+    raise UsageError(f"--mount needs a folder as TARGET, and {target} is a handler")
 
 
 def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     """Return the handler that ``target`` means, and how it is shown.
 
     Raises:
-        UsageError: there is none, or flags for a folder are about it.
+        UsageError: there is none, or it has flags that apply to folders only.
         UserCodeError: the user's own code raised.
     """
     if not target:
@@ -142,7 +142,7 @@ def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     # Out here, so that what a module raises does not name the missing folder as its context.
     handler = named_handler(target, is_file=is_file)
     if about.flags:
-        raise UsageError(f"{about.flags[0]} is about a folder, and {target} is a handler")
+        raise UsageError(f"{about.flags[0]} applies to a folder, and {target} is a handler")
     return handler, target
 
 
@@ -236,7 +236,7 @@ def named_handler(target: str, *, is_file: bool) -> Handler:
     except Exception as problem:
         raise UserCodeError(problem) from problem
     if not callable(found):
-        raise UsageError(f"{target} cannot be called, so it is no handler")
+        raise UsageError(f"{target} is not callable, so it cannot be a handler")
     return cast("Handler", found)
 
 
