@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._http1.shortcut import Shortcut, WrittenResponse
 from trio_httpd._message.request import RequestHead
 from trio_httpd._server.options import context_of
+from trio_httpd._static.file_server import FileServer
 from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.variants import FileVariants
@@ -106,17 +108,17 @@ async def test_the_shortcut_leads_to_the_same_bytes(
 
 def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResponse | None:
     """Return what the shortcut knows of a file that was sent a moment ago."""
-    context = context_of(docroot, Options(**options))
-    context.held = OpenFileCache(8)
+    cache = OpenFileCache(8)
+    context = replace(context_of(docroot, Options(**options)), files=FileServer(cache))
     shortcut = Shortcut.of(context)
     if shortcut is None:
         return None
-    with context.held.opened(Forgetful()):
+    with cache.opened(Forgetful()):
         found = open_path(docroot, FilePath((b"a.txt",), is_folder=False))
         assert isinstance(found, FoundFile)
         with FileVariants(docroot, found) as published:
             published.plain.content = b"hello"
-            context.held.keep(docroot, "/a.txt", published)
+            cache.keep(docroot, "/a.txt", published)
             return shortcut.answer_to(request)
 
 
