@@ -446,3 +446,51 @@ def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
     deadlines = DeadlineWatcher(context.timeouts)
     transport = Transport(stream, deadlines, WriteBatch(), nursery.start_soon)
     return Http1Lane(transport, parser, context, head)
+
+
+# Deadlines that find others on the transport.
+
+
+async def test_a_response_of_http_1_0_that_takes_too_long_never_looks_whole(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("some")
+        await conn.flush()
+        await trio.sleep_forever()
+
+    async with connect(handler, timeouts=Timeouts(handler=8)) as client:
+        await client.raw.say(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        await client.raw.hear(b"\r\n\r\nsome")
+        await client.raw.hear_reset()
+        assert trio.current_time() == 8
+
+
+async def test_a_task_that_still_reads_as_its_handler_takes_too_long_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    told: list[float] = []
+
+    async def handler(conn: Connection) -> None:
+        nursery.start_soon(swallow, conn)
+        await trio.sleep_forever()
+
+    async def swallow(conn: Connection) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await conn.read_body()
+        told.append(trio.current_time())
+
+    async with (
+        trio.open_nursery() as nursery,
+        connect(handler, timeouts=Timeouts(handler=8)) as client,
+    ):
+        await client.raw.say(POST % 5)
+        assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 503 ")
+        await client.raw.say(b"late")
+        await trio.sleep(1.9)
+        assert client.server.connections == 1
+        await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert not client.raw.stream._incoming.was_reset
+    assert told == [8]
