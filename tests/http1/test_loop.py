@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from tests.http1.exchanges import GET, POST, echo, get, path, sleepy
+from tests.net.turns import counted_turns
 from trio_httpd import (
     Connection,
     Limits,
@@ -97,6 +98,30 @@ async def test_a_fault_in_content_that_is_drained_closes() -> None:
         await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         await client.raw.say(b"nonsense\r\n" + GET)
         assert (await client.raw.hear_rest()).count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("reads", [False, True])
+async def test_others_have_turns_while_tiny_chunks_are_read(reads: bool, count: int) -> None:
+    seen: dict[str, list[int]] = {}
+
+    async def handler(conn: Connection) -> None:
+        seen.setdefault(conn.request.target, []).append(turns.count)
+        if conn.request.method == "POST" and reads:
+            await conn.discard_body()
+
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n"
+    async with connect(handler) as client, counted_turns() as turns:
+        raws = [client.open() for _ in range(count)]
+        for number, raw in enumerate(raws):
+            post = f"POST /{number} HTTP/1.1\r\nHost: a\r\n".encode()
+            await raw.say(post + chunks + get(f"/{number}"))
+        for raw in raws:
+            await raw.hear()
+            await raw.hear()
+    assert len(seen) == count
+    for before, after in seen.values():
+        assert after - before >= 8  # No task takes in more than 1024 chunks at a time.
 
 
 async def test_a_streaming_echo_keeps_the_transport() -> None:
