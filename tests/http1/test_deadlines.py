@@ -16,6 +16,7 @@ from trio_httpd import (
 )
 from trio_httpd._http1.lane import Http1Lane
 from trio_httpd._http1.parser import Http1Parser
+from trio_httpd._net.coalescing import WriteBatch
 from trio_httpd._net.data_rates import ReceiveRate
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.transport import Transport
@@ -186,7 +187,7 @@ async def test_a_stalled_stream_ends_on_time_even_with_a_last_word(
         assert client.server.empty
 
 
-async def test_a_broken_stream_ends_the_exchange_in_silence() -> None:
+async def test_a_broken_stream_ends_the_connection_at_once(autojump_clock: MockClock) -> None:
     def broken(stream: trio.abc.Stream) -> trio.abc.Stream:
         return MisbehavingStream(stream, break_after=10)
 
@@ -196,6 +197,7 @@ async def test_a_broken_stream_ends_the_exchange_in_silence() -> None:
             assert await client.raw.hear_rest() == start
             await wait_all_tasks_blocked()
             assert client.server.empty
+            assert trio.current_time() == 0
 
 
 # Handlers that must die, and what is said for them.
@@ -258,7 +260,9 @@ async def test_who_is_cancelled_before_a_byte_has_left_can_still_be_answered(use
     }
     async with connect(handler) as client:
         await client.raw.say(head + more[use])
-        assert (await client.raw.hear()).startswith(b"HTTP/1.1 503 ")
+        heard = await client.raw.hear(b"Service Unavailable\n")
+    # Where nothing has to wait, 100 leaves before anybody looks for a cancellation.
+    assert heard.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").startswith(b"HTTP/1.1 503 ")
 
 
 async def test_a_send_that_is_cancelled_behind_an_interim_response_is_the_last(
@@ -421,13 +425,13 @@ async def test_lingering_after_a_drain_has_its_full_time(autojump_clock: MockClo
 
 
 async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
-    progress = ReceiveRate(1, 10)
-    progress.waited(5)
+    rate = ReceiveRate(1, 10)
+    rate.waited(5)
     near, far = memory_streams()
     with trio.fail_after(1):
         async with trio.open_nursery() as nursery:
             lane = lane_on(near, nursery)
-            lane._progress = progress
+            lane._rate = rate
             with pytest.raises(PeerError, match="408"):
                 await lane.receive()
     far.close()
@@ -439,5 +443,54 @@ def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
     parser.receive_data(POST % 5)
     head = parser.next_head()
     assert head is not None
-    transport = Transport(stream, DeadlineWatcher(context.timeouts), nursery.start_soon)
-    return Http1Lane(transport, parser, context, head, closing=False)
+    deadlines = DeadlineWatcher(context.timeouts)
+    transport = Transport(stream, deadlines, WriteBatch(), nursery.start_soon)
+    return Http1Lane(transport, parser, context, head)
+
+
+# Deadlines that find others on the transport.
+
+
+async def test_a_response_of_http_1_0_that_takes_too_long_never_looks_whole(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("some")
+        await conn.flush()
+        await trio.sleep_forever()
+
+    async with connect(handler, timeouts=Timeouts(handler=8)) as client:
+        await client.raw.say(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        await client.raw.hear(b"\r\n\r\nsome")
+        await client.raw.hear_reset()
+        assert trio.current_time() == 8
+
+
+async def test_a_task_that_still_reads_as_its_handler_takes_too_long_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    told: list[float] = []
+
+    async def handler(conn: Connection) -> None:
+        nursery.start_soon(swallow, conn)
+        await trio.sleep_forever()
+
+    async def swallow(conn: Connection) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await conn.read_body()
+        told.append(trio.current_time())
+
+    async with (
+        trio.open_nursery() as nursery,
+        connect(handler, timeouts=Timeouts(handler=8)) as client,
+    ):
+        await client.raw.say(POST % 5)
+        assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 503 ")
+        await client.raw.say(b"late")
+        await trio.sleep(1.9)
+        assert client.server.connections == 1
+        await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert not client.raw.stream._incoming.was_reset
+    assert told == [8]

@@ -249,16 +249,16 @@ class Http1Loop:
 
     async def _clear_the_way(self) -> None:
         """Remove what stands before the next request: a reader, and content."""
-        if self._transport.receiving:
-            await self._stop_reader()
+        await self._stop_reader()
         if not (self._transport.ending or await self._drain()):
             self._transport.worsen(Ending.LINGER)
 
     async def _stop_reader(self) -> None:
         """Let a task that the handler left behind read no more."""
-        assert self._lane is not None
+        if self._lane is None:
+            return
         if self._lane.upgraded is not None:
-            self._transport.worsen(Ending.CLOSE)
+            self._lane.upgraded.retire()  # Who reads it is waited for in `linger`.
             return
         self._lane.stop_reading()
         while self._transport.receiving:
@@ -299,6 +299,7 @@ class Http1Loop:
                 await self.send_final(Response.text(408))
             case _:
                 await transport.sender.flush()
+        await self._stop_reader()
         if self._lingers():
             timeouts, limits = self._context.timeouts, self._context.limits
             until = min(self._linger_until, trio.current_time() + timeouts.linger)
@@ -307,6 +308,8 @@ class Http1Loop:
 
     def _lingers(self) -> bool:
         """Whether the client may still send, and so needs time to read our last response."""
+        if self._transport.ends_content:  # To end our side would make what was cut look whole.
+            return False
         match self._transport.ending:
             case Ending.LINGER | Ending.HEADER_EXPIRED | Ending.HANDLER_EXPIRED:
                 return not (self._parser.received_all or self._client_is_done())

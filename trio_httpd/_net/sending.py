@@ -171,6 +171,9 @@ class Sender:
         except GONE as problem:
             self._owner.lose()
             raise PeerGone from problem
+        except BaseException:
+            self._owner.lose()
+            raise
         if sent == len(data):
             return False
         self._backlog.append(memoryview(data)[sent:])
@@ -215,7 +218,7 @@ class Sender:
                 self.state = _SENDING
                 self._spawn(self._send_overflow)
         except PeerGone:
-            pass  # Whoever sends or receives next is told.
+            self._owner.abort()  # Its task waits for a next request, as long as it is let.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
 
@@ -322,7 +325,7 @@ class Sender:
         try:
             await self._send_rest()
         except PeerGone:
-            pass  # Whoever sends or receives next is told.
+            self._owner.abort()  # As above.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
 

@@ -64,6 +64,7 @@ class Transport:
     __slots__ = (
         "_closed",
         "_nowait",
+        "_reader_left",
         "_spawn",
         "budget",
         "deadlines",
@@ -116,6 +117,7 @@ class Transport:
         self.receiving = False
         """Whether a task is in `receive`."""
         self._closed = False
+        self._reader_left: trio.Event | None = None  # Set, for who lingers.
         self.scope = trio.CancelScope()
 
     @property
@@ -147,6 +149,8 @@ class Transport:
             raise PeerGone from problem
         finally:
             self.receiving = False
+            if self._reader_left is not None:
+                self._reader_left.set()
             self.budget.left = TURN  # Whoever receives executes a checkpoint.
 
     def wait_readable(self) -> Awaitable[None]:
@@ -201,6 +205,7 @@ class Transport:
             self.lose()
             raise PeerGone from problem
         except BaseException:
+            self.ends_content = True  # Whatever the protocol: cut, it never looks whole.
             self.lose()
             raise
 
@@ -312,6 +317,9 @@ class Transport:
         """
         with trio.move_on_at(until) as self.scope:
             await self.send_eof()
+            if self.receiving:  # A task that was left behind; it receives once at most.
+                self._reader_left = trio.Event()
+                await self._reader_left.wait()
             while await self.receive(chunk):
                 pass
 
