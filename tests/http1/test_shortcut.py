@@ -21,8 +21,7 @@ from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import FilePath
-from trio_httpd.testing import connect
-from trio_httpd.testing.raw import Raw
+from trio_httpd.testing import Raw, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")
 

@@ -183,7 +183,7 @@ def ways_around(docroots: Mapping[str, Docroot]) -> Iterator[tuple[Docroot, str]
                 continue
             path = prefix + "".join(f"{quote(name)}/" for name in names)
             owner = docroots[max(filter(path.startswith, docroots), key=len)]
-            if owner is outer and outer.rules.publishes(tuple(map(os.fsencode, names))):
+            if owner is outer and outer._rules.publishes(tuple(map(os.fsencode, names))):
                 yield inner, path
 
 

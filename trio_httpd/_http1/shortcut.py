@@ -58,7 +58,7 @@ class Shortcut:
         handler = context.handler
         if type(handler) is not Docroot:  # A subclass may do anything when it is called.
             return None
-        if handler.rules.looks_at_requests or handler.rules.codings:
+        if handler._rules.looks_at_requests or handler._rules.codings:
             return None
         return cls(handler, context.files.cache, context.default_headers)
 

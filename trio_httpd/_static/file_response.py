@@ -48,7 +48,7 @@ async def _send_small(responder: Responder, request: Request, chosen: Representa
     if (
         chosen.size > _SMALL
         or request.method != "GET"
-        or (request.is_conditional_or_range and 200 <= reply.status < 300)
+        or (request._is_conditional_or_range and 200 <= reply.status < 300)
         or isinstance(chosen.source, FileObject)
     ):
         return False
@@ -82,7 +82,7 @@ async def send_representation(
         return
     reply.declared = None
     parts = None
-    if 200 <= reply.status < 300 and request.is_conditional_or_range:
+    if 200 <= reply.status < 300 and request._is_conditional_or_range:
         if _failed_status(request, chosen) is not None:
             await _send_not_modified(responder, chosen)
             return

@@ -83,7 +83,7 @@ class FileServer:
         else:
             found = self._look_up(request, docroot, path)
             if not isinstance(found, FoundFile):
-                responder.reply.adopt(RenderedFields(docroot.rules.fields))
+                responder.reply.adopt(RenderedFields(docroot._rules.fields))
                 if found is None:
                     await _add_slash(responder, request)
                 else:
@@ -108,7 +108,7 @@ class FileServer:
                 # links is the slash that the peer has.
                 found = self._open(docroot, named.as_folder())
         except HTTPError as problem:
-            rules, names = docroot.rules, named.names
+            rules, names = docroot._rules, named.names
             if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
                 return self._open(docroot, FilePath((), True))
             raise
@@ -157,7 +157,7 @@ class FileServer:
         page = self._open_error_page(docroot, problem.status)
         cors = _cors_fields(request, docroot)
         if page is None:
-            fields = [*problem.headers, *docroot.rules.pairs, *cors]
+            fields = [*problem.headers, *docroot._rules.pairs, *cors]
             raise HTTPError(problem.status, problem.detail, fields) from problem
         with page:
             chosen, reply = page.identity, responder.reply
@@ -166,12 +166,12 @@ class FileServer:
             for name, value in (*problem.headers, *cors):
                 reply.add_header(name, value)
             typed = (b"Content-Type", chosen.media_type.encode("latin-1"))
-            rendered = RenderedFields([typed, *docroot.rules.fields])
+            rendered = RenderedFields([typed, *docroot._rules.fields])
             await send_representation(responder, request, replace(chosen, fields=rendered))
 
     def _open_error_page(self, docroot: Docroot, status: int) -> FileVariants | None:
         """Open the page that a docroot has for a status, None if it has none."""
-        page = docroot.rules.error_pages.get(status)
+        page = docroot._rules.error_pages.get(status)
         if page is None:
             return None
         path = FilePath(page, is_folder=False)
@@ -200,7 +200,7 @@ async def _send_variant(responder: Responder, request: Request, variants: FileVa
 
 
 def _cors_fields(request: Request, docroot: Docroot) -> list[tuple[str, str]]:
-    return docroot.rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
+    return docroot._rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
 
 
 def _is_preflight(request: Request) -> bool:
@@ -209,7 +209,7 @@ def _is_preflight(request: Request) -> bool:
 
 
 async def _answer_preflight(responder: Responder, request: Request, docroot: Docroot) -> None:
-    rules, reply = docroot.rules, responder.reply
+    rules, reply = docroot._rules, responder.reply
     reply.set_status(204, None)
     reply.adopt(RenderedFields(rules.fields))
     for name, value in rules.preflight_fields(request.headers.single("origin")):
@@ -223,7 +223,7 @@ def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
     Raises:
         HTTPError: 401, 405.
     """
-    rules = docroot.rules
+    rules = docroot._rules
     if rules.looks_at_requests:
         for name, value in _cors_fields(request, docroot):
             reply.add_header(name, value)

@@ -46,7 +46,7 @@ class CachedFile:
     def __init__(
         self, variants: FileVariants, cache: OpenFileCache, docroot: Docroot, path: str
     ) -> None:
-        self.variants = variants
+        self.variants: FileVariants = variants
         self._cache = cache
         self._docroot = docroot  # Kept, so that no other gets its identity.
         self._path = path
@@ -73,7 +73,7 @@ class OpenFileCache:
         self._count = 0
         self._entries: dict[tuple[int, str], CachedFile] = {}
         self._queue: ExpiryQueue | None = None
-        self.pages = PageCache()
+        self.pages: PageCache = PageCache()
         """Listings."""
 
     @contextmanager

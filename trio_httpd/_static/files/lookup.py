@@ -151,7 +151,7 @@ class OpenFolder:
 
     def facts_of(self, name: bytes) -> os.stat_result | None:
         """Return the facts of what is published in this folder as ``name``, None if nothing."""
-        if not self.docroot.rules.publishes((*self.names, name)):
+        if not self.docroot._rules.publishes((*self.names, name)):
             return None
         try:
             facts = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
@@ -184,7 +184,7 @@ class OpenFolder:
         inside = path.removeprefix(root.rstrip(b"/") + b"/")
         if path == root or inside == b"/".join(names):
             return
-        if inside == path or not self.docroot.rules.publishes(tuple(inside.split(b"/"))):
+        if inside == path or not self.docroot._rules.publishes(tuple(inside.split(b"/"))):
             raise OSError(errno.ELOOP, "a link to what is not published", path)
 
 
@@ -238,7 +238,7 @@ def open_path(
     """
     if not path.names and not path.is_folder:
         return None
-    if not (hidden_too or docroot.rules.publishes(path.names)):
+    if not (hidden_too or docroot._rules.publishes(path.names)):
         raise HTTPError(404)
     try:
         return _open_published(docroot, path)
@@ -281,7 +281,7 @@ def _open_folder(docroot: Docroot, names: Iterable[bytes]) -> OpenFolder:
 def _open_index(folder: OpenFolder, docroot: Docroot) -> FoundFile | None:
     """Open the first file of `Docroot.index` that is in ``folder``."""
     for name in map(os.fsencode, docroot.index):
-        if not docroot.rules.publishes((*folder.names, name)):
+        if not docroot._rules.publishes((*folder.names, name)):
             continue
         try:
             return _open_found(folder, name, docroot)
@@ -296,7 +296,7 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
     with ExitStack() as closing:
         file = closing.enter_context(folder.open_file(name))
         sidecars = []
-        for coding, suffix in docroot.rules.codings:
+        for coding, suffix in docroot._rules.codings:
             try:
                 sidecar = closing.enter_context(folder.open_file(name + suffix))
             except OSError as problem:

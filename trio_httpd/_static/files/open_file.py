@@ -28,15 +28,15 @@ class OpenFile:
     __slots__ = ("_references", "changed_ns", "fd", "inode", "mtime_ns", "name", "size")
 
     def __init__(self, fd: int, name: str, facts: os.stat_result) -> None:
-        self.fd = fd
-        self.name = name
+        self.fd: int = fd
+        self.name: str = name
         """The last part of its path."""
-        self.size = facts.st_size
-        self.mtime_ns = facts.st_mtime_ns
+        self.size: int = facts.st_size
+        self.mtime_ns: int = facts.st_mtime_ns
         """When its content last changed, in nanoseconds since the epoch."""
-        self.changed_ns = facts.st_ctime_ns
+        self.changed_ns: int = facts.st_ctime_ns
         """When anything of it last changed: its names and permissions too."""
-        self.inode = facts.st_ino
+        self.inode: int = facts.st_ino
         self._references = 1
 
     def retain(self) -> Self:

@@ -159,9 +159,9 @@ class FileObject:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._turns = _TURNS.setdefault(id(file), _Turns())
-        self.size = 0
+        self.size: int = 0
         """How many bytes there are, once that was asked."""
-        self.name = str(getattr(file, "name", type(file).__name__))
+        self.name: str = str(getattr(file, "name", type(file).__name__))
 
     async def measure(self, run: RunBlocking) -> None:
         """Find out how many bytes there are: to decompress them all may take a while."""

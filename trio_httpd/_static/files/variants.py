@@ -27,15 +27,15 @@ class FileVariants:
 
     def __init__(self, docroot: Docroot, found: FoundFile) -> None:
         self._files = [found.file, *(file for _, file in found.sidecars)]
-        rules = docroot.rules
+        rules = docroot._rules
         media_type = rules.media_type(found.file.name)
         common: Fields = [(b"Accept-Ranges", b"bytes"), *rules.fields_for(found.names)]
         common += rules.fields
-        self.is_negotiated = bool(rules.codings)
+        self.is_negotiated: bool = bool(rules.codings)
         """Whether the variant depends on the request, so that `choose` decides."""
         if self.is_negotiated:
             common.append((b"Vary", b"Accept-Encoding"))
-        self.identity = _variant(found.file, media_type, common, "identity")
+        self.identity: Representation = _variant(found.file, media_type, common, "identity")
         """The file itself, not compressed."""
         self._variants = {
             coding: _variant(file, media_type, common, coding) for coding, file in found.sidecars
