@@ -86,12 +86,12 @@ class WriteBatch:
         if self._last == math.inf:
             return self._is_open
         now = self._clock()
+        is_quick = now - self._last <= PATIENCE and now >= self._resume_at
         if self._waiting and now - self._first > PATIENCE:
             self.flush()
             now = self._last
         if not self._waiting:
             self._first = now
-        is_quick = now - self._last <= PATIENCE and now >= self._resume_at
         self._last = now
         return is_quick and self._is_open and not self._is_alone
 
