@@ -64,9 +64,7 @@ class Crowd:
     def _answer(self, seconds: float, cost: float) -> Answer:
         self._clock.now += seconds
         answer = Answer(self._clock, cost)
-        if self._batch.is_worthwhile():
-            self._batch.add(answer)
-        else:
+        if not self._batch.add(answer):
             answer.flush_nowait()
         return answer
 
@@ -93,35 +91,34 @@ def crowd(batch: WriteBatch, clock: Clock) -> Crowd:
 
 
 async def test_what_waits_goes_out_in_the_next_turn(batch: WriteBatch, clock: Clock) -> None:
-    assert batch.is_worthwhile()
     answers = [Answer(clock), Answer(clock)]
     for answer in answers:
-        batch.add(answer)
+        assert batch.add(answer)
     assert [answer.sent for answer in answers] == [[], []]
     await wait_all_tasks_blocked()
     assert [answer.sent for answer in answers] == [[100], [100]]
 
 
-async def test_the_sixteenth_waits_for_nobody(batch: WriteBatch, clock: Clock) -> None:
+async def test_no_more_than_sixteen_wait(batch: WriteBatch, clock: Clock) -> None:
     answer = Answer(clock)
     for _ in range(MOST_WAITING):
-        batch.add(answer)
+        assert batch.add(answer)
+    assert answer.sent == []
+    assert batch.add(answer)
     assert len(answer.sent) == MOST_WAITING
     await wait_all_tasks_blocked()
-    assert len(answer.sent) == MOST_WAITING
+    assert len(answer.sent) == MOST_WAITING + 1
 
 
 async def test_nothing_waits_before_it_opens_nor_after_it_closes(clock: Clock) -> None:
     batch, answer = WriteBatch(clock), Answer(clock)
-    assert not batch.is_worthwhile()
+    assert not batch.add(answer)
     async with trio.open_nursery() as nursery:
         batch.open(nursery)
-        assert batch.is_worthwhile()
-        await wait_all_tasks_blocked()
-        batch.add(answer)
+        assert batch.add(answer)
         nursery.cancel_scope.cancel()
     assert answer.sent == [100]
-    assert not batch.is_worthwhile()
+    assert not batch.add(answer)
 
 
 # The clock.

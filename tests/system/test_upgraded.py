@@ -44,8 +44,8 @@ async def test_an_upgraded_socket_is_a_stream_as_trio_has_them(
     async def made() -> Pair:
         near, far = await pair()
         if readiness is not None:
-            near.wait_with(readiness)
-            far.wait_with(readiness)
+            near._wait_with(readiness)
+            far._wait_with(readiness)
         return upgraded(near, nursery), upgraded(far, nursery)
 
     async def made_clogged() -> Pair:
