@@ -31,7 +31,7 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 DOORS = {
-    "h11": {"_http1/heads", "testing/client"},
+    "h11": {"_http1/heads", "testing/_client"},
     "multidict": {"_message/headers", "_message/request"},
 }
 """Where a library enters."""

@@ -17,7 +17,7 @@ import trio
 
 from trio_httpd import Connection, Limits, Options, Timeouts
 from trio_httpd._exchange.context import ServerContext
-from trio_httpd._http1.heads import parse_fast, read_by_law
+from trio_httpd._http1.heads import parse_fast, parse_with_h11
 from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._http1.strictness import check_head
 from trio_httpd._http1.writer import Framing, format_head
@@ -103,7 +103,7 @@ def _head_pieces() -> list[Piece]:
     limits = Limits()
     return [
         _of_heads("gate: check_head", lambda raw: partial(check_head, raw, limits)),
-        _of_heads("h11 reads a head", lambda raw: partial(read_by_law, raw)),
+        _of_heads("h11 reads a head", lambda raw: partial(parse_with_h11, raw)),
         _of_heads("the fast reader reads a head", _reads_fast),
         _of_heads("parser: feed + next_head, both included", _codec_reads),
         _of_heads("Connection + Request + Reply, made", _makes_connection),
@@ -129,7 +129,7 @@ def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
 
 
 def _makes_connection(raw: bytes) -> Callable[[], Connection]:
-    context, head, sink = context_of(hello, Options()), read_by_law(raw), Sink()
+    context, head, sink = context_of(hello, Options()), parse_with_h11(raw), Sink()
 
     def once() -> Connection:
         return Connection(head, Responder(_reply(context, sink), sink), context)

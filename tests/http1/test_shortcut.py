@@ -11,6 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.static.files.manual_queue import ManualQueue
 from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._http1.shortcut import Shortcut, WrittenResponse
 from trio_httpd._message.request import RequestHead
@@ -20,8 +21,7 @@ from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import FilePath
-from trio_httpd.testing import connect
-from trio_httpd.testing.raw import Raw
+from trio_httpd.testing import Raw, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")
 
@@ -113,28 +113,20 @@ def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResp
     shortcut = Shortcut.of(context)
     if shortcut is None:
         return None
-    with cache.opened(Forgetful()):
+    with cache.opened(ManualQueue()):
         found = open_path(docroot, FilePath((b"a.txt",), is_folder=False))
         assert isinstance(found, FoundFile)
-        with FileVariants(docroot, found) as published:
-            published.plain.content = b"hello"
-            cache.keep(docroot, "/a.txt", published)
+        with FileVariants(docroot, found) as variants:
+            variants.identity.content = b"hello"
+            cache.keep(docroot, "/a.txt", variants)
             return shortcut.answer_to(request)
-
-
-class Forgetful:
-    def enter(self, item: object) -> None:
-        """Forget it."""
-
-    def leave(self, item: object) -> None:
-        """It was not there."""
 
 
 def head(method: str = "GET", target: str = "/a.txt", **more: Any) -> RequestHead:
     return RequestHead(method, target, "1.1", more.pop("lines", b"Host: a\r\n"), **more)
 
 
-def test_a_plain_request_for_a_held_file_is_known_at_once(folder: Path) -> None:
+def test_a_plain_request_for_a_cached_file_is_known_at_once(folder: Path) -> None:
     response = known(Docroot(folder), head())
     assert response is not None
     assert response.data.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -34,10 +34,11 @@ from .._message.reply import Reply
 from .._message.request import Request, RequestHead
 from .._message.responder import Responder
 from .._message.response import Response
+from .._net.checkpoints import CALL
 from .._net.deadlines import DeadlineQueue
 from .._net.ending import Ending
 from .._net.errors import PeerGone
-from .._net.sending import GONE
+from .._net.sending import GONE, SenderState
 from .._net.transport import Transport
 from .._syntax.quoting import quoted
 from .lane import MOST_DRAINED, Http1Lane
@@ -47,7 +48,7 @@ from .shortcut import Shortcut, WrittenResponse
 logger = logging.getLogger("trio_httpd.connection")
 
 # Bound once: to ask an enumeration for a member takes a hundredth of a request in CPython 3.11.
-_HANDLER_EXPIRED = Ending.HANDLER_EXPIRED
+_HANDLER_EXPIRED, _IDLE = Ending.HANDLER_EXPIRED, SenderState.IDLE
 
 _NO_REQUEST = RequestHead("GET", "/", "1.1", b"")
 
@@ -122,17 +123,15 @@ class Http1Loop:
         handling = transport.deadlines.handler
         waiting = transport.deadlines.connection_setup
         task = trio.lowlevel.current_task()
+        task.context = context.variables.copy()  # It is entered when this task next waits.
         while True:
-            if _differ(task.context, context.variables):
-                task.context = context.variables.copy()
-                await trio.lowlevel.checkpoint()  # It is entered with the next step.
             head = await self._next_head(waiting)
             waiting = transport.deadlines.keep_alive
             if head is None:
                 transport.worsen(Ending.CLOSE)
                 return
             if self._shortcut is not None and (known := self._known_answer(head)) is not None:
-                if transport.must_wait:
+                if transport.budget.left <= 0 or transport.sender.state is not _IDLE:
                     await transport.take_turn()
                 if self._send_known(head, known):
                     await transport.sender.flush()
@@ -151,6 +150,9 @@ class Http1Loop:
                 await self._clear_the_way()
             if transport.ending:
                 return
+            if _differ(task.context, context.variables):
+                task.context = context.variables.copy()
+                await trio.lowlevel.checkpoint()
             # Nothing of an exchange is kept while we wait for the next.
             self._head, self._lane = _NO_REQUEST, None
             del conn, head, responder
@@ -229,7 +231,7 @@ class Http1Loop:
         """Send a whole response, and log it; whether not all of it is out."""
         began = trio.current_time() if self._is_logged else None
         self._served += 1
-        self._transport.budget.spend(len(known.data))
+        self._transport.budget.left -= CALL + len(known.data)
         is_left = self._transport.sender.write_later(known.data)
         if began is not None:
             seconds, peer = trio.current_time() - began, self._transport.remote_addr

@@ -105,14 +105,14 @@ class Reply:
     def __init__(
         self, lane: Lane, defaults: DefaultHeaders, chunk: int, to_head: bool, may_wait: bool
     ) -> None:
-        self.lane = lane
+        self.lane: Lane = lane
         self._defaults = defaults
         self._chunk = chunk
         self._is_head = to_head
-        self.may_wait = may_wait
+        self.may_wait: bool = may_wait
         self.state: ReplyState = _OPEN
-        self.status = 200
-        self.reason = b""
+        self.status: int = 200
+        self.reason: bytes = b""
         self.fields: Fields = []
         self._overrides: frozenset[bytes] = frozenset()
         self._shared: RenderedFields | None = None  # Adopted as the whole response goes out.
@@ -121,7 +121,7 @@ class Reply:
         self._sent = 0
         self._held: list[bytes] = []
         self._held_size = 0
-        self.content_out = 0  # Bytes that went to the lane.
+        self.content_out: int = 0  # Bytes that went to the lane.
 
     def reset(self) -> None:
         """Forget all that was said.

@@ -16,6 +16,7 @@ import trio
 from trio.lowlevel import Task, current_task
 
 from .._syntax.ranges import ByteRange
+from .errors import pairs_of
 from .lane import CLOSED, Lane
 from .reply import JSON, Reply
 from .response import RenderedFields, Response, require_status
@@ -43,7 +44,7 @@ class Responder:
     __slots__ = ("lane", "owner", "reply")
 
     def __init__(self, reply: Reply, lane: Lane) -> None:
-        self.reply = reply
+        self.reply: Reply = reply
         self.lane: Lane = lane
         self.owner: Task | None = None
         """The task that is sending."""
@@ -135,7 +136,7 @@ class Responder:
             await self.take_turn()
         reply = self.reply
         reply.set_status(response.status, None)
-        reply.replace_headers(response.pairs())
+        reply.replace_headers(pairs_of(response.headers))
         if reply.write_whole(response.content):
             await self.drain()
 

@@ -133,7 +133,7 @@ class WatchedSocket:
     )
 
     def __init__(self, sock: socket.socket, readiness: SharedEpoll) -> None:
-        self.socket = sock
+        self.socket: socket.socket = sock
         self._readiness: SharedEpoll | None = readiness
         self._task: Task | None = None
         self._sender: Task | None = None
@@ -141,7 +141,7 @@ class WatchedSocket:
         self._is_over = False  # Nothing is to come but the end.
         # A read from a Unix socket ends where a descriptor was passed, where the sender's
         # credentials change, before a byte out of band.
-        self.may_be_cut_short = not _is_tcp(sock)
+        self.may_be_cut_short: bool = not _is_tcp(sock)
         """Whether a short read may have left something."""
 
     def wait(self) -> Awaitable[None]:
@@ -241,5 +241,5 @@ class WatchedSocket:
 class PollableStream(Protocol):
     """A stream that can be told when there is something to receive."""
 
-    def wait_with(self, readiness: SharedEpoll) -> None:
+    def _wait_with(self, readiness: SharedEpoll) -> None:
         """Wait by ``readiness`` from now on."""

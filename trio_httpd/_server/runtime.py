@@ -36,7 +36,7 @@ class Runtime:
     def open_transport(self, stream: trio.abc.Stream, spawn: Spawn, *, progress: int) -> Transport:
         """Return a transport of ``stream``, to be served while the runtime is held."""
         if isinstance(stream, PollableStream):
-            stream.wait_with(self._epoll)
+            stream._wait_with(self._epoll)
         return Transport(stream, self.deadlines, self._batch, spawn, progress=progress)
 
     def hold(self, spawn: Spawn) -> None:
