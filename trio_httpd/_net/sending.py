@@ -141,7 +141,8 @@ class Sender:
         self._owner = owner
         self._queue = queue
         self._rate = SendRate(progress)
-        self._batch = batch
+        # A plain stream sends nothing at the end of a turn: that would take a task each time.
+        self._batch = batch if self._plain is None else WriteBatch()
         self._spawn = spawn
         self._backlog: deque[bytes | memoryview | FilePart] = deque()
         self._batched = b""
@@ -317,7 +318,7 @@ class Sender:
                     await self._send_rest()
                 case SenderState.SENDING:
                     await self._over.park()
-                case SenderState.BROKEN:
+                case _:  # BROKEN
                     raise PeerGone
 
     async def _send_overflow(self) -> None:
@@ -357,10 +358,10 @@ class Sender:
             assert not isinstance(piece, FilePart)
             self._queue.enter(self._owner)  # Each piece has a period of its own.
             sent = await self._plain.send_some(piece)
-            if sent < len(piece):
+            if self._backlog:  # Else it was broken off meanwhile.
                 self._backlog[0] = memoryview(piece)[sent:]
-            else:
-                self._backlog.popleft()
+                if sent == len(piece):
+                    self._backlog.popleft()
         else:
             await self._stream.wait_send_all_might_not_block()
             self._send_backlog()
@@ -369,6 +370,8 @@ class Sender:
         """Read a window of a file that the system does not copy."""
         size = min(part.size, _WINDOW)
         data = await self._run_blocking(os.pread, part.fd, size, part.offset)
+        if not self._backlog:  # It was broken off meanwhile.
+            return
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {part.offset}")
         rest = part.after(len(data))
