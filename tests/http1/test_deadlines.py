@@ -6,10 +6,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.http1.exchanges import GET, POST, path, sleepy
+from tests.http1.exchanges import GET, POST, get, path, sleepy
 from trio_httpd import (
     Connection,
     HTTPError,
+    Limits,
     Options,
     PeerError,
     Timeouts,
@@ -21,7 +22,7 @@ from trio_httpd._net.data_rates import ReceiveRate
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.transport import Transport
 from trio_httpd._server.options import context_of
-from trio_httpd.testing import MisbehavingStream, connect, memory_streams
+from trio_httpd.testing import Client, MisbehavingStream, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
@@ -494,3 +495,147 @@ async def test_a_task_that_still_reads_as_its_handler_takes_too_long_is_told(
         assert client.server.empty
         assert not client.raw.stream._incoming.was_reset
     assert told == [8]
+
+
+async def answer(conn: Connection) -> bytes:
+    """Answer with more than there is room for; take for ever for ``/slow``."""
+    if conn.request.target == "/slow":
+        await trio.sleep_forever()
+    if conn.request.target == "/send":
+        await conn.send(b"never out")
+        await conn.flush()
+    return LARGE
+
+
+LARGE = b"x" * 10_000
+_WINDOW = 1000
+
+
+async def hear_large(client: Client) -> None:
+    """Hear a whole response of `answer`."""
+    assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 ")
+    assert await client.raw.hear_exactly(len(LARGE)) == LARGE
+
+
+async def test_408_waits_for_the_response_before_it(autojump_clock: MockClock) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(header=7)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(1)
+        await client.raw.say(b"GET / HT")
+        await trio.sleep(20)
+        await hear_large(client)
+        assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 408 ")
+        assert trio.current_time() == 21
+
+
+async def test_408_for_a_client_that_takes_nothing_is_a_reset(autojump_clock: MockClock) -> None:
+    timeouts = Timeouts(header=7, send=30)
+    async with connect(answer, window=10, timeouts=timeouts) as client:
+        await client.raw.say(b"GET / HT")
+        await trio.sleep(7 + 30)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert await client.raw.hear_exactly(10) == b"HTTP/1.1 4"
+        await client.raw.hear_reset()
+
+
+async def test_an_idle_connection_ends_once_its_response_is_out(autojump_clock: MockClock) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(keep_alive=20)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(50)
+        await hear_large(client)
+        await client.raw.hear_end()
+        assert trio.current_time() == 50
+
+
+async def test_an_idle_client_that_takes_nothing_is_reset(autojump_clock: MockClock) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(keep_alive=20)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(59.9)
+        assert client.server.connections == 1
+        await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        await client.raw.hear_exactly(_WINDOW)
+        await client.raw.hear_reset()
+
+
+@pytest.mark.parametrize("target", ["/slow", "/send"])
+async def test_503_waits_for_the_response_before_it(
+    target: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(handler=5)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(1)
+        await client.raw.say(get(target))
+        await trio.sleep(20)
+        await hear_large(client)
+        heard = await client.raw.hear_rest()
+        assert trio.current_time() == 21
+    assert heard.startswith(b"HTTP/1.1 503 ")
+    assert heard.count(b"HTTP/1.1") == 1
+    assert [each.rpartition("> ")[2] for each in caplog.messages] == ["took too long"]
+
+
+async def test_503_for_a_client_that_takes_nothing_is_a_reset(autojump_clock: MockClock) -> None:
+    timeouts = Timeouts(handler=8, send=30)
+    async with connect(answer, window=10, timeouts=timeouts) as client:
+        await client.raw.say(get("/slow"))
+        await trio.sleep(8 + 30)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert await client.raw.hear_exactly(10) == b"HTTP/1.1 5"
+        await client.raw.hear_reset()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_handler_that_is_cut_in_the_middle_of_a_send(
+    version: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(flood, window=65536, timeouts=Timeouts(handler=8)) as client:
+        await client.raw.say(get("/", "Connection: keep-alive", version=version))
+        await trio.sleep(9)
+        if version == "1.0":
+            await client.raw.hear_exactly(65536)
+            await client.raw.hear_reset()
+            assert client.server.empty
+        else:
+            heard = await client.raw.hear_rest()
+            assert len(heard) == 65536
+            assert not heard.endswith(b"0\r\n\r\n")
+            assert client.server.connections == 1  # It lingers.
+        await trio.sleep(1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+    assert [each.rpartition("> ")[2] for each in caplog.messages] == ["took too long"]
+
+
+async def test_a_handler_that_fails_after_its_time_behind_a_whole_response(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("whole")
+        await conn.finish()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(20)
+        raise ValueError
+
+    async with connect(handler, timeouts=Timeouts(handler=8), on_error=None) as client:
+        await client.raw.say(GET + GET)
+        heard = await client.raw.hear_rest()
+        assert trio.current_time() == 20
+    assert heard.endswith(b"\r\n\r\nwhole")
+    assert heard.count(b"HTTP/1.1") == 1
+
+
+async def test_who_is_turned_away_and_takes_nothing_is_reset(autojump_clock: MockClock) -> None:
+    limits = Limits(connections=1)
+    async with connect(path, window=10, limits=limits, overflow="reject") as client:
+        client.open()
+        refused = client.open()
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        await trio.sleep(60)
+        await wait_all_tasks_blocked()
+        assert await refused.hear_exactly(10) == b"HTTP/1.1 5"
+        await refused.hear_reset()
+        assert trio.lowlevel.current_statistics().tasks_living <= tasks - 2

@@ -169,3 +169,23 @@ async def test_what_a_second_task_could_not_send_is_not_held(autojump_clock: Moc
         await trio.sleep(2)
         await client.raw.hear()
         assert (await client.raw.hear_exactly(200_010)).endswith(b"x" + b"z" * 10)
+
+
+async def test_two_tasks_cannot_read_at_once() -> None:
+    async def handler(conn: Connection) -> bytes:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, conn)
+            await wait_all_tasks_blocked()
+            with pytest.raises(trio.BusyResourceError):
+                await conn.read_body()
+        return read_by_one[0]
+
+    async def read(conn: Connection) -> None:
+        read_by_one.append(await conn.read_body())
+
+    read_by_one: list[bytes] = []
+    async with connect(handler) as client:
+        await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        await trio.testing.wait_all_tasks_blocked()
+        await client.raw.say(b"hello")
+        assert await client.raw.hear(b"\r\n\r\nhello")

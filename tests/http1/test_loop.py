@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import trio
@@ -14,10 +15,16 @@ from tests.net.turns import counted_turns
 from trio_httpd import (
     Connection,
     Limits,
+    Options,
     Timeouts,
     serve_stream,
 )
-from trio_httpd.testing import MisbehavingStream, connect
+from trio_httpd._http1.loop import Http1Loop
+from trio_httpd._net.coalescing import WriteBatch
+from trio_httpd._net.deadlines import DeadlineWatcher
+from trio_httpd._net.transport import Transport
+from trio_httpd._server.options import context_of
+from trio_httpd.testing import MemoryStream, MisbehavingStream, Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
@@ -102,7 +109,9 @@ async def test_a_fault_in_content_that_is_drained_closes() -> None:
 
 @pytest.mark.parametrize("count", [1, 20])
 @pytest.mark.parametrize("reads", [False, True])
-async def test_others_have_turns_while_tiny_chunks_are_read(reads: bool, count: int) -> None:
+async def test_others_have_turns_while_tiny_chunks_are_read(
+    reads: bool, count: int, autojump_clock: MockClock
+) -> None:
     seen: dict[str, list[int]] = {}
 
     async def handler(conn: Connection) -> None:
@@ -530,3 +539,59 @@ async def test_nothing_is_logged_unless_that_is_asked_for(
     async with connect(path) as client:
         await client.get("/")
     assert caplog.records == []
+
+
+# Context variables.
+
+
+class Incomparable:
+    """Has no say in whether it is equal to anything."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("make", [object, Incomparable])
+async def test_no_exchange_sees_what_another_has_set(make: Callable[[], object]) -> None:
+    who = contextvars.ContextVar[object]("who")
+    before = make()
+    who.set(before)
+    seen: list[bool] = []
+
+    async def handler(conn: Connection) -> None:
+        seen.append(who.get() is before)
+        who.set(make())
+
+    async with connect(handler) as client:
+        await client.raw.say(GET * 3)
+        await client.raw.say_eof()
+        assert (await client.raw.hear_rest()).count(b"HTTP/1.1 200") == 3
+    assert seen == [True] * 3
+
+
+# What should not happen.
+
+
+async def test_a_wake_up_for_nothing_is_waited_out() -> None:
+    class Reluctant(MemoryStream):
+        reluctant = True
+
+        def receive_nowait(self, max_bytes: int) -> bytes | None:
+            self.reluctant = not self.reluctant
+            return None if not self.reluctant else super().receive_nowait(max_bytes)
+
+    near, far = memory_streams()
+    async with connect(path) as client:
+        client.server.add_stream(Reluctant(near._outgoing, near._incoming))
+        await Raw(far).say(GET)
+        assert await Raw(far).hear(b"\r\n\r\n/")
+
+
+async def test_a_transport_that_goes_on_is_not_closed(nursery: trio.Nursery) -> None:
+    context = context_of(path, Options())
+    deadlines = DeadlineWatcher(context.timeouts)
+    transport = Transport(memory_streams()[0], deadlines, WriteBatch(), nursery.start_soon)
+    with pytest.raises(AssertionError, match="this transport goes on"):
+        await Http1Loop(transport, context).close_gracefully()

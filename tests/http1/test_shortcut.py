@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.static.files.manual_queue import ManualQueue
 from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
@@ -238,3 +238,16 @@ def written(size: int) -> bool:
     gc.collect()
     responses = [each for each in gc.get_objects() if type(each) is WrittenResponse]
     return any(each.size == size for each in responses)
+
+
+async def test_a_short_answer_waits_for_the_one_before_it(folder: Path) -> None:
+    folder.joinpath("a.txt").write_bytes(b"x" * 4321)
+    async with connect(Docroot(folder), window=1000) as client:
+        for _ in range(2):
+            await exchange(client.raw, PLAIN)
+        for _ in range(2):  # The second comes while the first is on its way.
+            await client.raw.say(PLAIN)
+            await wait_all_tasks_blocked()
+        for _ in range(2):
+            assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 ")
+            assert await client.raw.hear_exactly(4321) == b"x" * 4321

@@ -520,3 +520,20 @@ async def test_a_stream_that_raises_oddly_may_be_let_out_once() -> None:
     near, _ = memory_streams()
     with pytest.RaisesGroup(ZeroDivisionError):
         await serve_stream(hello, OddStream(near._outgoing, near._incoming), on_error="raise")
+
+
+async def test_what_becomes_of_failures_may_change_while_serving() -> None:
+    async def failing(conn: Connection) -> None:
+        raise ZeroDivisionError
+
+    told: list[Exception] = []
+
+    def tell(problem: Exception, conn: object, doing: str) -> None:
+        told.append(problem)
+
+    async with connect(failing, on_error=None) as client:
+        assert client.server.on_error is None
+        client.server.on_error = tell
+        assert client.server.on_error is tell
+        assert (await client.get("/")).status == 500
+    assert [type(problem) for problem in told] == [ZeroDivisionError]

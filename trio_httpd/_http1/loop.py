@@ -319,7 +319,7 @@ class Http1Loop:
                 return upgraded is not None and not upgraded.closed
             case Ending.CLOSE | Ending.GONE:
                 return False
-            case Ending.KEEP_ALIVE:
+            case _:
                 raise AssertionError("this transport goes on")
 
     def _client_is_done(self) -> bool:
