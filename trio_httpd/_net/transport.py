@@ -313,10 +313,16 @@ class Transport:
         """End our side and read theirs out, until then at most.
 
         Closing over unread bytes makes TCP send a reset, which can overtake and erase
-        our last word (RFC 9112 §9.6).
+        our last word (RFC 9112 §9.6). Not where a response was cut that a proper end would
+        make look whole, nor where a task that the handler left behind is still sending.
         """
+        if self.ends_content:
+            return
         with trio.move_on_at(until) as self.scope:
-            await self.send_eof()
+            try:
+                await self.send_eof()
+            except trio.BusyResourceError:
+                return  # To close the stream lets that task go.
             if self.receiving:  # A task that was left behind; it receives once at most.
                 self._reader_left = trio.Event()
                 await self._reader_left.wait()
