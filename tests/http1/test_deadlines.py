@@ -22,7 +22,7 @@ from trio_httpd._net.data_rates import ReceiveRate
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.transport import Transport
 from trio_httpd._server.options import context_of
-from trio_httpd.testing import Client, MisbehavingStream, connect, memory_streams
+from trio_httpd.testing import MisbehavingStream, Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
@@ -501,9 +501,6 @@ async def answer(conn: Connection) -> bytes:
     """Answer with more than there is room for; take for ever for ``/slow``."""
     if conn.request.target == "/slow":
         await trio.sleep_forever()
-    if conn.request.target == "/send":
-        await conn.send(b"never out")
-        await conn.flush()
     return LARGE
 
 
@@ -511,21 +508,30 @@ LARGE = b"x" * 10_000
 _WINDOW = 1000
 
 
-async def hear_large(client: Client) -> None:
+async def hear_large(raw: Raw) -> None:
     """Hear a whole response of `answer`."""
-    assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 ")
-    assert await client.raw.hear_exactly(len(LARGE)) == LARGE
+    assert (await raw.hear()).startswith(b"HTTP/1.1 200 ")
+    assert await raw.hear_exactly(len(LARGE)) == LARGE
 
 
-async def test_408_waits_for_the_response_before_it(autojump_clock: MockClock) -> None:
+@pytest.fixture
+def is_plain(request: pytest.FixtureRequest) -> bool:
+    """Whether an exchange on the streams of this test lasts until its response is out."""
+    kind: str = request.node.callspec.params["any_stream"]
+    return kind == "plain"
+
+
+async def test_408_waits_for_the_response_before_it(
+    is_plain: bool, autojump_clock: MockClock
+) -> None:
     async with connect(answer, window=_WINDOW, timeouts=Timeouts(header=7)) as client:
         await client.raw.say(GET)
         await trio.sleep(1)
         await client.raw.say(b"GET / HT")
         await trio.sleep(20)
-        await hear_large(client)
+        await hear_large(client.raw)
         assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 408 ")
-        assert trio.current_time() == 21
+        assert trio.current_time() == (21 + 7 if is_plain else 21)
 
 
 async def test_408_for_a_client_that_takes_nothing_is_a_reset(autojump_clock: MockClock) -> None:
@@ -539,13 +545,15 @@ async def test_408_for_a_client_that_takes_nothing_is_a_reset(autojump_clock: Mo
         await client.raw.hear_reset()
 
 
-async def test_an_idle_connection_ends_once_its_response_is_out(autojump_clock: MockClock) -> None:
+async def test_an_idle_connection_ends_once_its_response_is_out(
+    is_plain: bool, autojump_clock: MockClock
+) -> None:
     async with connect(answer, window=_WINDOW, timeouts=Timeouts(keep_alive=20)) as client:
         await client.raw.say(GET)
         await trio.sleep(50)
-        await hear_large(client)
+        await hear_large(client.raw)
         await client.raw.hear_end()
-        assert trio.current_time() == 50
+        assert trio.current_time() == (50 + 20 if is_plain else 50)
 
 
 async def test_an_idle_client_that_takes_nothing_is_reset(autojump_clock: MockClock) -> None:
@@ -560,17 +568,28 @@ async def test_an_idle_client_that_takes_nothing_is_reset(autojump_clock: MockCl
         await client.raw.hear_reset()
 
 
-@pytest.mark.parametrize("target", ["/slow", "/send"])
+@pytest.mark.parametrize("tries", [False, True])
 async def test_503_waits_for_the_response_before_it(
-    target: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    tries: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with connect(answer, window=_WINDOW, timeouts=Timeouts(handler=5)) as client:
-        await client.raw.say(GET)
+    async def handler(conn: Connection) -> bytes:
+        if conn.request.target == "/slow":
+            if tries:
+                await conn.send("never out")
+                await conn.flush()
+            await trio.sleep_forever()
+        return LARGE
+
+    near, far = memory_streams(window=_WINDOW)
+    raw = Raw(far)
+    async with connect(handler, timeouts=Timeouts(handler=5)) as client:
+        client.server.add_stream(near)
+        await raw.say(GET)
         await trio.sleep(1)
-        await client.raw.say(get(target))
+        await raw.say(get("/slow"))
         await trio.sleep(20)
-        await hear_large(client)
-        heard = await client.raw.hear_rest()
+        await hear_large(raw)
+        heard = await raw.hear_rest()
         assert trio.current_time() == 21
     assert heard.startswith(b"HTTP/1.1 503 ")
     assert heard.count(b"HTTP/1.1") == 1

@@ -16,7 +16,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.conformance.table import load
-from trio_httpd import Connection, HTTPError
+from trio_httpd import Connection, HandlerResult, HTTPError
 from trio_httpd.testing import Client, Raw, connect
 
 BATCH = 50
@@ -41,7 +41,7 @@ class Watch(logging.Handler):
             self.alarms.append(text)
 
 
-async def handler(conn: Connection) -> object:
+async def handler(conn: Connection) -> HandlerResult:
     """Use a bit of everything, chosen by the request."""
     match (len(conn.request.target) + len(conn.request.headers)) % 5:
         case 0:

@@ -308,8 +308,6 @@ class Http1Loop:
 
     def _lingers(self) -> bool:
         """Whether the client may still send, and so needs time to read our last response."""
-        if self._transport.ends_content:  # To end our side would make what was cut look whole.
-            return False
         match self._transport.ending:
             case Ending.LINGER | Ending.HEADER_EXPIRED | Ending.HANDLER_EXPIRED:
                 return not (self._parser.received_all or self._client_is_done())

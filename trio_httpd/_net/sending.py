@@ -371,7 +371,9 @@ class Sender:
     async def _read(self, part: FilePart) -> None:
         """Read a window of a file that the system does not copy."""
         size = min(part.size, _WINDOW)
+        self._queue.leave(self._owner)  # The client does not answer for a slow disk.
         data = await self._run_blocking(os.pread, part.fd, size, part.offset)
+        self._queue.enter(self._owner)
         if not self._backlog:  # It was broken off meanwhile.
             return
         if not data:
