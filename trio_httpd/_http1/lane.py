@@ -24,7 +24,8 @@ from .._net.blocking import RunBlocking
 from .._net.checkpoints import CALL
 from .._net.data_rates import ReceiveRate
 from .._net.ending import Ending
-from .._net.sending import FilePart, SenderState
+from .._net.errors import PeerGone
+from .._net.sending import GONE, FilePart, SenderState
 from .._net.transport import Transport
 from .._net.upgraded import UpgradedStream
 from .parser import Http1Parser
@@ -140,10 +141,21 @@ class Http1Lane:
                 rate.waited(trio.current_time() - began)
             if self._is_over:
                 raise trio.ClosedResourceError("the exchange is over")
-            if patience.cancelled_caught:
+            if patience.cancelled_caught and not self._has_come_late(limits.receive_chunk):
                 self.close_after()
                 raise PeerError(408, "the content came too slowly")
         return data
+
+    def _has_come_late(self, chunk: int) -> bool:
+        """Whether content is there after all; a handler may have held the loop for a while."""
+        try:
+            data = None if self._transport.is_gone else self._transport.receive_nowait(chunk)
+        except GONE as problem:
+            self._transport.lose()
+            raise PeerGone from problem
+        if data is not None:
+            self._parser.receive_data(data)
+        return data is not None
 
     # The response.
 

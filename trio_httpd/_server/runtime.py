@@ -59,7 +59,7 @@ class Runtime:
                 async with trio.open_nursery() as nursery:
                     self._batch.open(nursery)
                     while self._holders:
-                        await self.deadlines.expire_next(self._epoll.tell)
+                        await self.deadlines.expire_next(self._epoll.tell, self._epoll.tell_now)
                     nursery.cancel_scope.cancel()
         finally:
             self._started = False
