@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import trio
 from trio.lowlevel import Task, current_task
 
+from .._net.errors import PeerGone
 from .._syntax.ranges import ByteRange
 from .lane import CLOSED, Lane
 from .reply import JSON, Reply
@@ -39,9 +40,12 @@ class Responder:
         """Let no other task send, inside.
 
         Raises:
+            PeerGone: nothing can be sent any more.
             trio.BusyResourceError: another task is sending.
         """
         self.require_unclaimed()
+        if self.lane.is_gone:
+            raise PeerGone
         before, self.owner = self.owner, current_task()
         try:
             yield

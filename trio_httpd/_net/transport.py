@@ -147,7 +147,8 @@ class Transport:
             raise PeerGone from problem
         finally:
             self.receiving = False
-            self.budget.left = TURN  # Whoever receives executes a checkpoint.
+            if not self.is_gone:  # Else whoever sends next is to notice, see `lose`.
+                self.budget.left = TURN  # Whoever receives executes a checkpoint.
 
     def wait_readable(self) -> Awaitable[None]:
         """Wait until something is there for `receive_nowait`, where nobody else receives.
