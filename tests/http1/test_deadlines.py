@@ -441,3 +441,26 @@ def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
     assert head is not None
     transport = Transport(stream, DeadlineWatcher(context.timeouts), nursery.start_soon)
     return Http1Lane(transport, parser, context, head, closing=False)
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_response_that_only_the_end_ends_is_reset_when_its_handler_is_late(
+    is_cancelled: bool, autojump_clock: MockClock
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("some")
+        await conn.flush()
+        if is_cancelled:
+            with trio.move_on_after(1):
+                await conn.send(b"x" * 70_000)
+        await trio.sleep_forever()
+
+    async with connect(handler, window=1000, timeouts=Timeouts(handler=5)) as client:
+        # It may send another request, so that the end of its last response would linger.
+        await client.raw.say(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        await client.raw.hear(b"\r\n\r\nsome")
+        await trio.sleep(2)
+        await client.raw.hear_exactly(900 if is_cancelled else 0)
+        await client.raw.hear_rest()
+        await client.raw.hear_reset()
+        assert trio.current_time() == 5

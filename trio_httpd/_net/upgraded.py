@@ -30,6 +30,11 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         self.closed = False
         """Whether this end was closed."""
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a task is sending or receiving."""
+        return bool(self._doing)
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
         if max_bytes is not None and operator.index(max_bytes) < 1:
