@@ -41,7 +41,7 @@ class Watch(logging.Handler):
             self.alarms.append(text)
 
 
-async def handler(conn: Connection) -> object:
+async def handler(conn: Connection) -> bytes | str | None:
     """Use a bit of everything, chosen by the request."""
     match (len(conn.request.target) + len(conn.request.headers)) % 5:
         case 0:
