@@ -127,6 +127,8 @@ class Http1Lane:
     async def receive(self) -> bytes:
         """See `Lane.receive`."""
         timeouts, limits = self._context.timeouts, self._context.limits
+        if self._is_over:
+            raise trio.ClosedResourceError("the exchange is over")
         while (data := self.receive_nowait()) is None:
             if self._transport.receiving:
                 raise trio.BusyResourceError("another task is reading this content")
@@ -174,9 +176,10 @@ class Http1Lane:
         if self._ended:
             self._transport.ends_content = False
 
-    def write_interim(self, status: int) -> bool:
+    def write_interim(self, status: int) -> None:
         """See `Lane.write_interim`; nothing follows a final head (law 1)."""
-        return not self._opened and self._sender.write(format_interim(status, []))
+        if not self._opened and self._sender.write(format_interim(status, [])):
+            self._sender.hand_over()
 
     def write(self, head: ResponseHead | None, data: bytes, end: bool, may_wait: bool) -> bool:
         """See `Lane.write`."""
@@ -260,7 +263,7 @@ class Http1Lane:
 
     def cut(self) -> None:
         """See `Lane.cut`."""
-        self._transport.lose()
+        self._transport.cut()
 
     def abort(self) -> None:
         """See `Lane.abort`."""

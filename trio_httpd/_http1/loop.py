@@ -299,8 +299,10 @@ class Http1Loop:
                 logger.info("%a sent no whole head in time", transport.remote_addr)
                 await self.send_final(Response.text(408))
             case _:
-                await transport.sender.flush()
+                pass
         await self._stop_reader()
+        if not transport.is_gone:
+            await transport.sender.flush()
         if self._lingers():
             timeouts, limits = self._context.timeouts, self._context.limits
             until = min(self._linger_until, trio.current_time() + timeouts.linger)
@@ -311,6 +313,8 @@ class Http1Loop:
         """Whether the client may still send, and so needs time to read our last response."""
         match self._transport.ending:
             case Ending.LINGER | Ending.HEADER_EXPIRED | Ending.HANDLER_EXPIRED:
+                if self._transport.ends_content:
+                    return False  # Our end would make a response that was cut look whole.
                 return not (self._parser.received_all or self._client_is_done())
             case Ending.SWITCHED:
                 assert self._lane is not None

@@ -218,12 +218,16 @@ class Sender:
         self.state = _IDLE
         try:
             if self.write(data):
-                self.state = _SENDING
-                self._spawn(self._send_overflow)
+                self.hand_over()
         except PeerGone:
             self._owner.abort()  # Its task waits for a next request, as long as it is let.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
+
+    def hand_over(self) -> None:
+        """Let a task of the server send what is UNSENT, whoever is cancelled here."""
+        self.state = _SENDING
+        self._spawn(self._send_overflow)
 
     def break_off(self) -> None:
         """Send nothing any more."""
@@ -374,8 +378,8 @@ class Sender:
         self._queue.leave(self._owner)  # The client does not answer for a slow disk.
         data = await self._run_blocking(os.pread, part.fd, size, part.offset)
         self._queue.enter(self._owner)
-        if not self._backlog:  # It was broken off meanwhile.
-            return
+        if self.state is _BROKEN:
+            raise PeerGone
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {part.offset}")
         rest = part.after(len(data))
