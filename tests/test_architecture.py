@@ -118,6 +118,13 @@ def test_the_page_on_architecture_has_these_floors() -> None:
     assert floors == dict(enumerate(FLOORS, 1))
 
 
+def test_the_page_on_architecture_names_rooms_that_there_are() -> None:
+    page = ROOT.parent / "docs" / "explanation" / "architecture.rst"
+    named = set(re.findall(r"``(_\w+(?:/\w+)+)``", page.read_text()))
+    assert len(named) > 50
+    assert named <= {name_of(file) for file in FILES}
+
+
 def test_rooms_of_one_folder_import_in_no_circle() -> None:
     graph = {
         name_of(file): {target.strip("/") for target in imports_of(file) if target[:1] == "/"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,12 @@ import trio
 from trio.testing import MockClock
 
 from tests.net.turns import counted_turns
-from trio_httpd import Connection, Handler, HTTPError, Limits, Response, Timeouts
+from trio_httpd import Connection, Docroot, Handler, HTTPError, Limits, Response, Timeouts
 from trio_httpd.testing import connect
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
+OWN_TEXT = Path(__file__).read_bytes()
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -142,7 +145,7 @@ async def test_sending_nothing_costs_nothing() -> None:
     async def handler(conn: Connection) -> None:
         for _ in range(100):
             await conn.send("")
-        assert conn._reply._held == []
+        assert conn._responder.reply._held == []
 
     assert await heard_from(handler) == b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -500,6 +503,14 @@ async def test_a_redirection_that_is_none_is_refused(location: str, status: int)
     assert (await heard_from(handler)).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("make", [Path, str, Docroot])
+async def test_a_docroot_may_be_a_path(make: Callable[[Path], Any]) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.serve_file("/test_connection.py", docroot=make(Path(__file__).parent))
+
+    assert (await heard_from(handler)).endswith(OWN_TEXT)
+
+
 # The transport.
 
 
@@ -520,17 +531,74 @@ async def test_close_after_finish_is_announced() -> None:
         assert b"\r\nConnection: close\r\n" in await client.raw.hear_rest()
 
 
-async def test_after_abort_nothing_works() -> None:
+USES: list[Callable[[Connection], Callable[[], Awaitable[object]]]] = [
+    lambda conn: partial(conn.send, b"x"),
+    lambda conn: conn.flush,
+    lambda conn: conn.finish,
+    lambda conn: partial(conn.respond, Response()),
+    lambda conn: partial(conn.send_json, {}),
+    lambda conn: partial(conn.send_error, 500),
+    lambda conn: partial(conn.redirect, "/"),
+    lambda conn: partial(conn.send_file, __file__),
+    lambda conn: partial(conn.serve_file, "/test_connection.py", docroot=Path(__file__).parent),
+    lambda conn: partial(conn.read_body, 1),
+    lambda conn: conn.read_body,
+    lambda conn: conn.discard_body,
+    lambda conn: conn.body.receive_some,
+    lambda conn: conn.upgrade,
+]
+
+
+@pytest.mark.parametrize("content", [b"", b"ab", b"abcde"])
+@pytest.mark.parametrize("begun", ["nothing", "held", "out", "read"])
+async def test_after_abort_nothing_works(begun: str, content: bytes) -> None:
+    done: list[str] = []
+
     async def handler(conn: Connection) -> None:
+        if begun in ("held", "out"):
+            await conn.send(b"some")
+        if begun == "out":
+            await conn.flush()
+        if begun == "read" and content:
+            await conn.read_body(1)
         conn.abort()
         conn.abort()
-        for use in (conn.flush, conn.read_body, conn.finish, partial(conn.send, b"x")):
+        for use in (*USES, *reversed(USES)):
             with pytest.raises(trio.BrokenResourceError):
-                await use()
+                await use(conn)()
+        done.append("all")
+
+    async with connect(handler) as client:
+        await client.raw.say(
+            b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+            b"Content-Length: 5\r\n\r\n" + content
+        )
+        if begun == "out":
+            await client.raw.hear(b"\r\n\r\n4\r\nsome\r\n")
+        await client.raw.hear_reset()
+    assert done == ["all"]
+
+
+async def test_abort_ends_a_read_that_waits_and_what_is_sent_then(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def read() -> None:
+                with pytest.raises(trio.BrokenResourceError):
+                    await conn.read_body()
+
+            await trio.sleep(1)
+            conn.abort()
+        with pytest.raises(trio.BrokenResourceError):
+            await conn.send(b"x")
 
     async with connect(handler) as client:
         await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
         await client.raw.hear_reset()
+        assert trio.current_time() == 1
 
 
 async def test_the_object_of_an_exchange_that_is_over_is_dead() -> None:
@@ -542,13 +610,13 @@ async def test_the_object_of_an_exchange_that_is_over_is_dead() -> None:
     async with connect(handler) as client:
         await client.get("/")
         [conn] = kept
+        assert await conn.read_body() == b""
         conn.abort()
         conn.close_after_finish()
         assert conn.remote_addr is conn.local_addr is None
         await conn.finish()
         with pytest.raises(RuntimeError, match="finished"):
             await conn.send(b"late")
-        assert await conn.read_body() == b""
         raw = client.raw
         assert (await client.get("/")).status == 200
         assert raw is client.raw
@@ -670,14 +738,3 @@ async def test_upgrade_fields_cannot_forge() -> None:
             await conn.upgrade([("Content-Length", "5")])
 
     assert (await heard_from(handler, UPGRADE + b"\r\n")).startswith(b"HTTP/1.1 200 ")
-
-
-async def test_the_status_set_so_far_can_be_asked() -> None:
-    async def handler(conn: Connection) -> str:
-        before = conn.status
-        conn.set_status(404)
-        return f"{before} {conn.status}"
-
-    async with connect(handler) as client:
-        response = await client.get("/")
-    assert (response.status, response.text()) == (404, "200 404")

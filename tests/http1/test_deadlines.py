@@ -438,6 +438,35 @@ async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
     far.close()
 
 
+@pytest.mark.parametrize("begun", [b"", GET, b"GET / HTTP/1.1\r\nHo", POST % 5 + b"12"])
+async def test_what_comes_in_time_counts_though_a_handler_held_the_loop(
+    begun: bytes, autojump_clock: MockClock
+) -> None:
+    """The client sends the rest after 9 of 10 seconds; the loop is held from 8 to 12."""
+
+    async def handler(conn: Connection) -> bytes:
+        if conn.request.path == "/hold":
+            await rest_of(begun)
+            autojump_clock.jump(4)
+        return await conn.read_body()
+
+    async def rest_of(begun: bytes) -> None:
+        whole = POST % 5 + b"12345" if begun.startswith(b"POST") else GET
+        late.stream.send_nowait(whole[0 if begun in (b"", GET) else len(begun) :])
+
+    limits = Timeouts(connection_setup=10, header=10, body=10, keep_alive=10)
+    async with connect(handler, timeouts=limits) as client:
+        holding = client.open()
+        late = client.open()
+        await late.say(begun)
+        if begun == GET:
+            await late.hear(b"\r\n\r\n")
+        await trio.sleep(8)
+        await holding.say(get("/hold"))
+        assert (await late.hear()).startswith(b"HTTP/1.1 200 ")
+        assert trio.current_time() == 12
+
+
 def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
     context = context_of(path, Options())
     parser = Http1Parser(context.limits)

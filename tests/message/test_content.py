@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -98,6 +102,57 @@ async def test_reading_buffered_content_lets_others_run() -> None:
 
     async with connect(handler) as client:
         assert (await client.post("/", b"x" * 200)).status == 200
+
+
+# Memory.
+
+MIB = 1024 * 1024
+
+
+@contextmanager
+def measured_peak() -> Iterator[list[int]]:
+    """Give a list that has one element in the end: the most memory that was taken inside."""
+    peak: list[int] = []
+    tracemalloc.start()
+    try:
+        yield peak
+        peak.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+
+
+async def test_much_content_is_in_memory_once() -> None:
+    async def handler(conn: Connection) -> str:
+        with measured_peak() as peak:
+            size = len(await conn.read_body())
+        peaks.append(peak[0])
+        return f"{size}"
+
+    peaks: list[int] = []
+    piece = b"x" * 65536
+    async with connect(handler, window=65536) as client:
+        await client.raw.say(post(16 * MIB))
+        for _ in range(256):
+            await client.raw.say(piece)
+        assert await client.raw.hear(b"16777216")
+    assert peaks[0] < 20 * MIB
+
+
+async def test_tiny_chunks_take_no_more_memory_than_what_is_in_them() -> None:
+    async def handler(conn: Connection) -> str:
+        with measured_peak() as peak:
+            size = len(await conn.read_body())
+        peaks.append(peak[0])
+        return f"{size}"
+
+    peaks: list[int] = []
+    async with connect(handler, window=6000) as client:
+        await client.raw.say(CHUNKED)
+        for _ in range(20):
+            await client.raw.say(b"1\r\nx\r\n" * 1000)
+        await client.raw.say(b"0\r\n\r\n")
+        assert await client.raw.hear(b"20000")
+    assert peaks[0] < 200_000  # A list of them would take 1 MB.
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -272,6 +327,29 @@ async def test_any_other_expectation_is_417(fields: bytes) -> None:
     async with connect(read_all) as client:
         await client.raw.say(post(5, fields))
         assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 417 Expectation Failed\r\n")
+
+
+async def test_whoever_waits_to_ask_for_content_asks_no_more_when_the_exchange_is_over() -> None:
+    seen: list[object] = []
+
+    async def read(conn: Connection) -> None:
+        try:
+            seen.append(await conn.read_body())
+        except (trio.ClosedResourceError, trio.BusyResourceError) as problem:
+            seen.append(str(problem))
+
+    async def handler(conn: Connection) -> str:
+        nursery.start_soon(read, conn)  # It begins while we wait for room.
+        return "x" * 100
+
+    async with trio.open_nursery() as nursery, connect(handler, window=10) as client:
+        await client.raw.say(post(5, EXPECT))
+        heard = await client.raw.hear(b"x" * 100)
+        await trio.testing.wait_all_tasks_blocked()
+        await client.raw.say(b"hello")
+        assert await client.raw.hear_rest() == b""
+    assert heard.startswith(b"HTTP/1.1 200 ")
+    assert seen == ["the exchange is over"]
 
 
 async def test_a_413_comes_instead_of_100() -> None:

@@ -1,28 +1,44 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import trio
 
-from trio_httpd._message.lane import ClosedLane, Lane
-from trio_httpd._net.sending import UnsentFile
+from trio_httpd._message.lane import CLOSED, Lane
+from trio_httpd._net.sending import FilePart
+
+LANE: Lane = CLOSED
 
 
-async def test_a_spent_lane_gives_nothing_and_takes_nothing() -> None:
-    lane: Lane = ClosedLane()
+async def test_a_closed_lane_gives_nothing_and_takes_nothing() -> None:
     for call in (
-        lane.receive(),
-        lane.send_interim(100),
-        lane.send_rest(b"late"),
-        lane.switch_protocols(101, []),
+        LANE.receive(),
+        LANE.take_turn(),
+        LANE.flush(),
+        LANE.run_blocking(print),
+        LANE.switch_protocols([]),
     ):
         with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
             await call
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        LANE.receive_nowait,
+        lambda: LANE.write_interim(100),
+        lambda: LANE.write(None, b"late", end=True, may_wait=False),
+        lambda: LANE.write_file(None, FilePart(0, 0, 1)),
+    ],
+)
+def test_a_closed_lane_refuses_what_would_not_wait(call: Callable[[], object]) -> None:
     with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
-        lane.send_nowait(None, b"late", end=True)
-    with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
-        lane.send_file_nowait(None, UnsentFile(b"", 0, 0, 1))
-    assert not lane.content_arrived
-    assert not lane.takes_files
-    lane.close_after()
-    lane.cut()
-    lane.abort()
+        call()
+
+
+def test_a_closed_lane_does_not_end_twice() -> None:
+    LANE.close_after()
+    LANE.cut()
+    LANE.abort()
+    assert not any((LANE.content_arrived, LANE.takes_files, LANE.must_wait, LANE.is_gone))

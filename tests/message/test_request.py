@@ -130,3 +130,19 @@ def test_a_raw_path_is_as_it_was_sent(target: str, raw_path: str) -> None:
 )  # fmt: skip
 def test_conditions_and_ranges_are_seen_in_the_lines(lines: bytes, expected: bool) -> None:
     assert Request(RequestHead("GET", "/", "1.1", lines))._is_conditional_or_range == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "is_plain"),
+    [
+        (RequestHead("GET", "/", "1.1", b"Host: a\r\nAccept: range: if-"), True),
+        (RequestHead("GET", "/", "1.1", b"Host: a\r\nRANGE: bytes=0-1"), False),
+        (RequestHead("GET", "/", "1.1", b"If-None-Match: x"), False),
+        (RequestHead("GET", "/", "1.1", b"", length=1), False),
+        (RequestHead("GET", "/", "1.1", b"", keep_alive=False), False),
+        (RequestHead("GET", "/", "1.0", b"", asks_keep_alive=True), False),
+        (RequestHead("GET", "/", "1.1", b"", expectations=(b"100-continue",)), False),
+    ],
+)
+def test_a_plain_head_asks_for_nothing_special(head: RequestHead, is_plain: bool) -> None:
+    assert head.is_plain == is_plain

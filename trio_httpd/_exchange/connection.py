@@ -76,6 +76,7 @@ class Connection:
         """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
         self._responder.reply.abort()
         self._responder.lane.abort()
+        self.body.break_off()
 
     # The request's content.
 
@@ -342,8 +343,7 @@ class Connection:
             responder.reply.require_open()
             switch, fields = agree_on_upgrade(self.request, headers)
             await self.discard_body()
-            if responder.must_wait:
-                await responder.take_turn()
+            await responder.take_turn()
             # Who is cancelled before a byte has left can still be answered for.
             await trio.lowlevel.checkpoint_if_cancelled()
             reply = responder.reply

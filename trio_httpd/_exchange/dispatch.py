@@ -14,6 +14,7 @@ from .._message.request import RequestHead
 from .._message.responder import Responder
 from .._message.response import Response
 from .._net.errors import PeerGone
+from .._syntax.quoting import quoted
 from .connection import Connection, Handler
 from .context import ServerContext
 from .failures import FailurePolicy
@@ -79,6 +80,7 @@ async def dispatch(
 
 async def _respond(responder: Responder, result: object) -> None:
     """Send what a handler returned, and finish."""
+    responder.reply.may_wait = True
     match result:
         case False:
             responder.lane.close_after()
@@ -93,7 +95,7 @@ async def _respond(responder: Responder, result: object) -> None:
         case Response():
             await responder.respond(result)
         case _:
-            raise TypeError(f"a handler cannot return this: {result!r}")
+            raise TypeError(f"a handler cannot return this: {quoted(result)}")
 
 
 async def _fail(

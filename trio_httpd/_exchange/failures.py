@@ -64,7 +64,9 @@ class FailurePolicy:
                 try:
                     decide(problem, conn, doing)
                 except Exception as another:
-                    raise Propagate(another) from (None if another is problem else problem)
+                    if another is not problem and another.__cause__ is None:
+                        another.__cause__ = problem
+                    raise Propagate(another) from None
 
 
 def require_on_error(on_error: object) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import math
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any
 
 import trio
@@ -123,6 +123,7 @@ class Http1Loop:
         handling = transport.deadlines.handler
         waiting = transport.deadlines.connection_setup
         task = trio.lowlevel.current_task()
+        variables = tuple(context.variables.items())
         task.context = context.variables.copy()  # It is entered when this task next waits.
         while True:
             head = await self._next_head(waiting)
@@ -150,7 +151,7 @@ class Http1Loop:
                 await self._clear_the_way()
             if transport.ending:
                 return
-            if _differ(task.context, context.variables):
+            if len(task.context) != len(variables) or _differ(task.context, variables):
                 task.context = context.variables.copy()
                 await trio.lowlevel.checkpoint()
             # Nothing of an exchange is kept while we wait for the next.
@@ -212,13 +213,13 @@ class Http1Loop:
 
         ``conn`` is None where what came was no request.
         """
-        if self._is_logged:
-            status, size = responder.status_and_size
+        status, size = responder.status_and_size
+        responder.detach()
+        self._conn = self._responder = None
+        if self._is_logged:  # Last of all: a logging handler may raise anything.
             request = None if conn is None else conn.request
             seconds, peer = trio.current_time() - self._began, self._transport.remote_addr
             log_exchange(request, status=status, size=size, seconds=seconds, peer=peer)
-        responder.detach()
-        self._conn = self._responder = None
 
     def _known_answer(self, head: RequestHead) -> WrittenResponse | None:
         """Return what is known to be the whole answer, where that can be sent as it is."""
@@ -298,8 +299,10 @@ class Http1Loop:
                 logger.info("%a sent no whole head in time", transport.remote_addr)
                 await self.send_final(Response.text(408))
             case _:
-                await transport.sender.flush()
+                pass
         await self._stop_reader()
+        if not transport.is_gone:
+            await transport.sender.flush()
         if self._lingers():
             timeouts, limits = self._context.timeouts, self._context.limits
             until = min(self._linger_until, trio.current_time() + timeouts.linger)
@@ -310,6 +313,8 @@ class Http1Loop:
         """Whether the client may still send, and so needs time to read our last response."""
         match self._transport.ending:
             case Ending.LINGER | Ending.HEADER_EXPIRED | Ending.HANDLER_EXPIRED:
+                if self._transport.ends_content:
+                    return False  # Our end would make a response that was cut look whole.
                 return not (self._parser.received_all or self._client_is_done())
             case Ending.SWITCHED:
                 assert self._lane is not None
@@ -345,9 +350,13 @@ class Http1Loop:
             self._end_exchange(None, responder)
 
 
-def _differ(one: Context, other: Context) -> bool:
-    """Whether two contexts hold other values."""
-    try:
-        return one != other
-    except Exception:  # Of values that cannot be compared.
-        return True
+def _differ(one: Context, variables: tuple[tuple[ContextVar[Any], object], ...]) -> bool:
+    """Whether any of ``variables`` has another value in a context.
+
+    Another object counts, even if it is equal: one that is changed later would be shared by
+    requests, and to compare values runs code of their own.
+    """
+    return any(one.get(variable, _UNSET) is not value for variable, value in variables)
+
+
+_UNSET = object()

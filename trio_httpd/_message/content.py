@@ -17,6 +17,7 @@ from typing import Final
 
 import trio
 
+from .._net.errors import PeerGone
 from .errors import HTTPError, PeerError
 from .request import RequestHead
 from .responder import Responder
@@ -63,7 +64,7 @@ class RequestContent(trio.abc.ReceiveStream):
         self._received = 0
         self._stash: deque[bytes | bytearray] = deque()
         self._stashed = 0  # Bytes in it.
-        self._fault: PeerError | None = None
+        self._fault: PeerError | PeerGone | None = None
 
     @property
     def limit(self) -> float:
@@ -121,6 +122,10 @@ class RequestContent(trio.abc.ReceiveStream):
         self._closed = True
         await trio.lowlevel.checkpoint()
 
+    def break_off(self) -> None:
+        """Let every read raise `PeerGone`, of what has arrived already too."""
+        self._fault = PeerGone()
+
     def _keep(self, data: bytes) -> None:
         """Put ``data`` into the stash; small pieces into one, as each has a cost of its own."""
         stash, size = self._stash, len(data)
@@ -175,7 +180,7 @@ class RequestContent(trio.abc.ReceiveStream):
             if (data := lane.receive_nowait()) is None:
                 if self._expects_continue and not lane.content_arrived:
                     await self._ask_for_content()
-                data = await lane.receive()
+                data = await self._responder.lane.receive()  # It may be over by now.
         except PeerError as fault:
             self._fault = fault
             raise
@@ -187,12 +192,10 @@ class RequestContent(trio.abc.ReceiveStream):
             self._keep(data)
 
     async def _ask_for_content(self) -> None:
-        lane = self._responder.lane
-        if lane.must_wait:
-            await lane.take_turn()
+        if self._responder.lane.must_wait:
+            await self._responder.lane.take_turn()
         self._expects_continue = False
-        if lane.write_interim(100):
-            await lane.flush()
+        self._responder.lane.write_interim(100)  # Not the lane of before: it may be over.
 
     def _require_within_limit(self, size: int) -> None:
         if size > self._limit:

@@ -216,7 +216,8 @@ class Reply:
         key = field[0].lower()
         match key:
             case b"content-length":
-                self.declared = None
+                self.declared = parse_length(field[1])
+                return
             case b"connection":
                 self.options = ()
         self.fields = [other for other in self.fields if other[0].lower() != key]
@@ -292,17 +293,15 @@ class Reply:
     def write_whole(self, content: bytes | str) -> bool:
         """Send ``content`` as all that there is, in one write."""
         self.require_open()
-        if isinstance(content, str):
-            data = content.encode()
-            self.default_type(_TEXT)
-        else:
-            data = content
+        data = content.encode() if isinstance(content, str) else content
         size = len(data)
         if self.declared is None:
             if self.status not in _BODILESS:
                 self.declared = size  # Sent to HEAD too, where it is 0 as well.
         elif self.declared != size and not self._is_bodiless():
             raise RuntimeError(f"{size} bytes to send, {self.declared} declared")
+        if data is not content:  # It was text.
+            self.default_type(_TEXT)
         self._held, self._held_size, self._sent = [data], size, size
         return self._write_held(_FINISHED)
 
@@ -328,7 +327,8 @@ class Reply:
         if self.state >= _FINISHED:
             self._require_connected()
             raise RuntimeError("this response is finished")
-        assert self.declared is not None
+        if self.declared is None or self._is_bodiless():
+            raise RuntimeError("another task changed what this response is")
         if self._sent + part.size > self.declared:
             raise RuntimeError(f"more content than the declared {self.declared} bytes")
         if self._held:

@@ -15,6 +15,7 @@ import json
 import trio
 from trio.lowlevel import Task, current_task
 
+from .._net.errors import PeerGone
 from .._syntax.ranges import ByteRange
 from .errors import pairs_of
 from .lane import CLOSED, Lane
@@ -53,9 +54,12 @@ class Responder:
         """Return a context manager; inside, no other task may send.
 
         Raises:
+            PeerGone: nothing can be sent any more.
             trio.BusyResourceError: another task is sending.
         """
         self.require_unclaimed()
+        if self.lane.is_gone:
+            raise PeerGone
         return _Claim(self)
 
     def require_unclaimed(self) -> None:

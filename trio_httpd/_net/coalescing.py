@@ -85,10 +85,11 @@ class WriteBatch:
         """Flush ``batched``, which is ready now, when the turn is over; False: send it now."""
         if self._last != math.inf:
             now = self._clock()
+            late = now - self._last > PATIENCE
             if self._waiting and now - self._first > PATIENCE:
                 self.flush()
                 now = self._last
-            late, self._last = now - self._last > PATIENCE, now
+            self._last = now
             if late or self._is_alone or now < self._resume_at:
                 return False
             if not self._waiting:

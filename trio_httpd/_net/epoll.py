@@ -95,17 +95,22 @@ class SharedEpoll:
         await self._begun.wait()
         epoll = self._epoll
         assert epoll is not None
-        ordinary = select.EPOLLIN
         while True:
             await wait_readable(epoll)
-            happened = epoll.poll(0)
-            self._on_turn(len(happened))
-            for fd, events in happened:
-                if (watched := self._watched.get(fd)) is not None:
-                    if events == ordinary:
-                        watched.wake_up()
-                    else:
-                        watched.tell(events)
+            self.tell_now()
+
+    def tell_now(self) -> None:
+        """Tell sockets of what has happened to them."""
+        if self._epoll is None:
+            return
+        ordinary, happened = select.EPOLLIN, self._epoll.poll(0)
+        self._on_turn(len(happened))
+        for fd, events in happened:
+            if (watched := self._watched.get(fd)) is not None:
+                if events == ordinary:
+                    watched.wake_up()
+                else:
+                    watched.tell(events)
 
 
 def _incoming() -> int:

@@ -48,6 +48,8 @@ GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What a stream raises whose client has left, or that was closed here."""
 
 _LARGEST_BATCHED = 16 * 1024
+_NO_BATCH = WriteBatch()
+"""One that is never open."""
 _WINDOW = 256 * 1024
 
 
@@ -142,7 +144,7 @@ class Sender:
         self._queue = queue
         self._rate = SendRate(progress)
         # A plain stream sends nothing at the end of a turn: that would take a task each time.
-        self._batch = batch if self._plain is None else WriteBatch()
+        self._batch = batch if self._plain is None else _NO_BATCH
         self._spawn = spawn
         self._backlog: deque[bytes | memoryview | FilePart] = deque()
         self._batched = b""
@@ -216,12 +218,16 @@ class Sender:
         self.state = _IDLE
         try:
             if self.write(data):
-                self.state = _SENDING
-                self._spawn(self._send_overflow)
+                self.hand_over()
         except PeerGone:
             self._owner.abort()  # Its task waits for a next request, as long as it is let.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
+
+    def hand_over(self) -> None:
+        """Let a task of the server send what is UNSENT, whoever is cancelled here."""
+        self.state = _SENDING
+        self._spawn(self._send_overflow)
 
     def break_off(self) -> None:
         """Send nothing any more."""
@@ -369,9 +375,11 @@ class Sender:
     async def _read(self, part: FilePart) -> None:
         """Read a window of a file that the system does not copy."""
         size = min(part.size, _WINDOW)
+        self._queue.leave(self._owner)  # The client does not answer for a slow disk.
         data = await self._run_blocking(os.pread, part.fd, size, part.offset)
-        if not self._backlog:  # It was broken off meanwhile.
-            return
+        self._queue.enter(self._owner)
+        if self.state is _BROKEN:
+            raise PeerGone
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {part.offset}")
         rest = part.after(len(data))

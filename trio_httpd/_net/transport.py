@@ -151,7 +151,8 @@ class Transport:
             self.receiving = False
             if self._reader_left is not None:
                 self._reader_left.set()
-            self.budget.left = TURN  # Whoever receives executes a checkpoint.
+            if not self.is_gone:  # Else whoever sends next is to notice, see `lose`.
+                self.budget.left = TURN  # Whoever receives executes a checkpoint.
 
     def wait_readable(self) -> Awaitable[None]:
         """Wait until something is there for `receive_nowait`, where nobody else receives.
@@ -183,11 +184,13 @@ class Transport:
         Raises:
             PeerGone: nothing can be written any more.
         """
-        await self.sender.flush()  # Earlier bytes: of the response before, of a 100 Continue.
-        if self.budget.left <= 0:
+        if self.budget.left <= 0 and not self.is_gone:
             await self.budget.take_turn()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
+        # Last of all, so that whoever writes next finds nothing under way: no bytes of the
+        # response before, nor of a 100 Continue that another task sends.
+        await self.sender.flush()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send ``data`` without a deadline, however long it takes.
@@ -245,6 +248,16 @@ class Transport:
         self.worsen(Ending.GONE)
         self.sender.break_off()
         self.budget.left = 0  # Whoever sends next is to notice.
+
+    def cut(self) -> None:
+        """Send nothing any more, so that a response never looks whole.
+
+        Where the end of the transport does not look like that of the response, we linger as
+        after any other: earlier responses may still be on their way.
+        """
+        self.worsen(Ending.LINGER)
+        self.sender.break_off()
+        self.budget.left = 0
 
     def abort(self) -> None:
         """Reset the transport now: what was not sent is dropped.

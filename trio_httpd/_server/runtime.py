@@ -55,11 +55,16 @@ class Runtime:
     async def run(self) -> None:
         """Expire what is due until nobody holds the runtime; have all open so long."""
         try:
-            with self._epoll.opened(), self.files.cache.opened(self._cached_files):
-                async with trio.open_nursery() as nursery:
-                    self._batch.open(nursery)
-                    while self._holders:
-                        await self.deadlines.expire_next(self._epoll.tell)
-                    nursery.cancel_scope.cancel()
+            # Whoever begins to hold it while it closes has it open again.
+            while self._holders:
+                await self._run_while_held()
         finally:
             self._started = False
+
+    async def _run_while_held(self) -> None:
+        with self._epoll.opened(), self.files.cache.opened(self._cached_files):
+            async with trio.open_nursery() as nursery:
+                self._batch.open(nursery)
+                while self._holders:
+                    await self.deadlines.expire_next(self._epoll.tell, self._epoll.tell_now)
+                nursery.cancel_scope.cancel()

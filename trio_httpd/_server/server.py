@@ -293,6 +293,7 @@ class Server:
     async def _attend(self, runtime: Runtime, transport: Transport, doing: str, work: Work) -> None:
         """Do ``work`` on ``transport``; report what no stream should raise; close."""
         context = self._context
+        failure: Exception | None = None
         try:
             try:
                 await work(transport, context)
@@ -301,7 +302,7 @@ class Server:
             except Exception as problem:
                 context.failures.report(problem, None, doing)
         except Propagate as decision:
-            raise decision.problem from decision.__cause__
+            failure = decision.problem  # Raised out here, so that its cause and context stay.
         finally:
             try:
                 runtime.deadlines.forget(transport)
@@ -310,6 +311,8 @@ class Server:
             finally:
                 self._transports.discard(transport)
                 self._room.unpark_all()
+        if failure is not None:
+            raise failure
 
 
 async def _refuse(transport: Transport, context: ServerContext) -> None:
