@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.http1.exchanges import GET
+from tests.http1.exchanges import GET, get
 from trio_httpd import (
     Connection,
     HTTPError,
@@ -189,3 +189,18 @@ async def test_two_tasks_cannot_read_at_once() -> None:
         await trio.testing.wait_all_tasks_blocked()
         await client.raw.say(b"hello")
         assert await client.raw.hear(b"\r\n\r\nhello")
+
+
+async def test_an_abort_takes_nothing_from_the_response_before_it() -> None:
+    async def handler(conn: Connection) -> str:
+        if conn.request.target == "/abort":
+            conn.abort()
+        else:
+            await wait_all_tasks_blocked()  # The next request arrives meanwhile.
+        return "whole"
+
+    async with connect(handler) as client:
+        await client.raw.say(GET)
+        await client.raw.say(get("/abort"))
+        assert await client.raw.hear(b"\r\n\r\nwhole")
+        await client.raw.hear_reset()

@@ -10,6 +10,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import trio
@@ -39,6 +40,20 @@ class Watch(logging.Handler):
         text = record.getMessage()
         if record.levelno > logging.INFO or record.exc_info or not text.isprintable():
             self.alarms.append(text)
+
+
+@contextmanager
+def no_alarms() -> Iterator[None]:
+    """Assert that nothing is logged inside that is no mere information."""
+    watch, logger = Watch(), logging.getLogger("trio_httpd")
+    logger.addHandler(watch)
+    level, logger.level = logger.level, logging.DEBUG
+    try:
+        yield
+    finally:
+        logger.removeHandler(watch)
+        logger.setLevel(level)
+    assert not watch.alarms, watch.alarms[:5]
 
 
 async def handler(conn: Connection) -> HandlerResult:
@@ -133,18 +148,10 @@ def fuzz(count: int, seed: int) -> Counter[bytes]:
         AssertionError, ExceptionGroup: a law was broken.
     """
     heard: Counter[bytes] = Counter()
-    watch = Watch()
-    logger = logging.getLogger("trio_httpd")
-    logger.addHandler(watch)
-    level, logger.level = logger.level, logging.DEBUG
-    try:
+    with no_alarms():
         source = inputs(count, seed)
         while batch := list(islice(source, BATCH)):
             trio.run(play_batch, batch, heard, clock=MockClock(autojump_threshold=0))
-    finally:
-        logger.removeHandler(watch)
-        logger.setLevel(level)
-    assert not watch.alarms, watch.alarms[:5]
     return heard
 
 

@@ -22,6 +22,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.conformance.table import Answer, parse_answers
+from tests.laws.fuzz import no_alarms
 from tests.net.plain import PlainStream
 from trio_httpd import Connection, Docroot, Handler, Limits, Server
 from trio_httpd.testing import MemoryStream, memory_streams
@@ -285,8 +286,11 @@ def points(scenario: Scenario, ends: str, *, is_plain: bool) -> int:
 
 def _points(scenario: Scenario, ends: str, *, is_plain: bool) -> int:
     before, step = descriptors(), 0
-    while trio.run(Play(scenario, step, ends, is_plain).run, clock=MockClock(autojump_threshold=0)):
-        step += 1
+    with no_alarms():
+        while trio.run(
+            Play(scenario, step, ends, is_plain).run, clock=MockClock(autojump_threshold=0)
+        ):
+            step += 1
     assert descriptors() == before
     return step
 
