@@ -32,6 +32,9 @@ class Owner:
         else:
             self.abort()
 
+    def sent(self) -> None:
+        """Nothing follows from that here."""
+
     def lose(self) -> None:
         self.losses += 1
         self.sender.break_off()

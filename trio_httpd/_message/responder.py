@@ -185,8 +185,11 @@ class Responder:
             self.lane.close_after()
         elif reply.is_finished:
             pass
-        elif reply.is_out or self.owner is not None:
-            self.lane.cut()  # A task that was left behind is sending, maybe.
+        elif reply.is_out:
+            self.lane.cut()
+        elif self.owner is not None:  # A task that was left behind is about to send.
+            await self.lane.take_turn()  # Earlier responses go out whole.
+            self.lane.cut()
         else:
             reply.reset()
             await self.respond(answer)

@@ -98,6 +98,11 @@ class DeadlineQueue:
         """End the phase for ``transport`` in time; not to be in it is fine."""
         self._due.pop(transport, None)
 
+    def restart(self, transport: Expirable) -> None:
+        """Begin the phase anew for ``transport``, if it is in it."""
+        if transport in self._due:
+            self.enter(transport)
+
     def earliest(self) -> float:
         """Return the first deadline, infinite where there is none."""
         return next(iter(self._due.values()), math.inf)

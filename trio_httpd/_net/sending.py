@@ -92,6 +92,9 @@ class Owner(Expirable, Protocol):
     def lose(self) -> None:
         """Call `Sender.break_off`, and let the transport end."""
 
+    def sent(self) -> None:
+        """Note that what was left to the server is out."""
+
     def abort(self) -> None:
         """Reset the stream."""
 
@@ -331,6 +334,7 @@ class Sender:
         """Send what was batched and had no room."""
         try:
             await self._send_rest()
+            self._owner.sent()
         except PeerGone:
             self._owner.abort()  # As above.
         except Exception as problem:  # Of a stream that has no right to it.

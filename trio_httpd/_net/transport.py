@@ -216,7 +216,9 @@ class Transport:
 
     def expire(self, phase: DeadlineQueue) -> None:
         """End the phase that ran out of time."""
-        if phase is not self.deadlines.send:
+        if phase is self.deadlines.keep_alive and self.sender.state is not _IDLE:
+            phase.enter(self)  # It begins when the last response is out.
+        elif phase is not self.deadlines.send:
             self.worsen(phase.ending)
             self.budget.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
@@ -242,6 +244,10 @@ class Transport:
     def worsen(self, ending: Ending) -> None:
         """Let the transport end so, unless something worse was decided before."""
         self.ending = max(self.ending, ending)
+
+    def sent(self) -> None:
+        """Begin to be idle only now that the last response is out."""
+        self.deadlines.keep_alive.restart(self)
 
     def lose(self) -> None:
         """Send nothing any more: the peer has left, or must see that a response was cut."""
@@ -345,4 +351,7 @@ class Transport:
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._spawn(close_now, self.stream)
+            try:
+                self._spawn(close_now, self.stream)
+            except Exception as problem:  # Of a nursery that is not ours.
+                logger.error("a stream cannot be closed", exc_info=problem)
