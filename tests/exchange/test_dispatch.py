@@ -551,7 +551,7 @@ async def test_what_is_no_exception_is_a_failure_of_the_handler(
     [record] = caplog.records
     assert record.exc_info is not None
     logged = record.exc_info[1]
-    assert str(logged) == f"a handler raised {type(problem).__name__}, which ends nothing here"
+    assert str(logged) == f"a handler raised {type(problem).__name__}; that does not end the server"
     assert isinstance(logged, RuntimeError)
     assert logged.__cause__ is problem
 

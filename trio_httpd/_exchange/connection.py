@@ -30,7 +30,7 @@ class Connection:
     """What a handler gets: a request, and the means to answer it.
 
     Methods that need not wait do not execute a checkpoint each time, but at least
-    once in sixteen calls.
+    once in sixteen calls, so that a loop of them does not starve other tasks.
     """
 
     __slots__ = ("_content", "_context", "_head", "_request", "_responder")
@@ -73,7 +73,7 @@ class Connection:
         self._responder.lane.close_after()
 
     def abort(self) -> None:
-        """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
+        """Reset the transport now. Later calls that read or send raise `PeerGone`."""
         self._responder.reply.abort()
         self._responder.lane.abort()
         self.body._break_off()
@@ -177,6 +177,10 @@ class Connection:
         Up to `Limits.send_chunk` bytes are held until `flush`, `finish` or overflow,
         so that a small response leaves in one write with its length. Responses that
         have no content (to HEAD; 204, 205, 304) take it and drop it.
+
+        Tasks that share a response take turns, with a `trio.Lock` or through a memory
+        channel. Otherwise the second one gets `trio.BusyResourceError` whenever the first
+        has to wait for the client. ``connect(..., window=100)`` of the testing kit shows it.
 
         Raises:
             RuntimeError: the response is finished, or this is more than it declared.

@@ -161,6 +161,8 @@ def _as_failure(problem: BaseException) -> Exception:
     """Return ``problem`` as an `Exception`."""
     if isinstance(problem, Exception):
         return problem
-    failure = RuntimeError(f"a handler raised {type(problem).__name__}, which ends nothing here")
+    failure = RuntimeError(
+        f"a handler raised {type(problem).__name__}; that does not end the server"
+    )
     failure.__cause__ = problem
     return failure
