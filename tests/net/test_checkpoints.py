@@ -20,11 +20,12 @@ async def test_a_turn_is_so_many_calls_or_bytes(size: int, calls: int) -> None:
 
 async def test_others_run_before_the_next_turn() -> None:
     budget = CheckpointBudget()
-    budget.spend(TURN)
     async with counted_turns() as turns:
-        await budget.take_turn()
-        assert turns.count == 1
-    assert budget.left == TURN
+        for _ in range(3):
+            budget.spend(TURN)
+            await budget.take_turn()
+            assert budget.left == TURN
+        assert turns.count >= 2  # Who is first in a turn is left to chance.
 
 
 async def test_who_is_cancelled_before_its_turn_is_told() -> None:
