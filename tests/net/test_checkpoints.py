@@ -20,7 +20,6 @@ async def test_a_turn_is_so_many_calls_or_bytes(size: int, calls: int) -> None:
 
 async def test_others_run_before_the_next_turn() -> None:
     budget = CheckpointBudget()
-    budget.spend(TURN)
     async with counted_turns() as turns:
         await budget.take_turn()
         await budget.take_turn()  # Which of two tasks runs first in a turn is random.

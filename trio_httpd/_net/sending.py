@@ -233,7 +233,7 @@ class Sender:
         self._spawn(self._send_overflow)
 
     def break_off(self) -> None:
-        """Send nothing any more."""
+        """Send nothing any more. A task that waits for room does so until the stream is closed."""
         self.state = _BROKEN
         self._backlog.clear()
         self._batched = b""
