@@ -16,23 +16,31 @@ from trio_httpd import (
     Connection,
     Handler,
     HTTPError,
+    Limits,
     PeerError,
     PeerGone,
     Response,
     Timeouts,
 )
-from trio_httpd._exchange.dispatch import answer_to
 from trio_httpd._exchange.failures import FailurePolicy
 from trio_httpd.testing import ClientResponse, connect
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"
 
 
 async def answer_of(handler: Handler, **options: Any) -> ClientResponse:
     async with connect(handler, **options) as client:
         return await client.get("/")
+
+
+def sole(problem: BaseException) -> BaseException:
+    """Return the one exception in groups of one."""
+    while isinstance(problem, BaseExceptionGroup):
+        [problem] = problem.exceptions
+    return problem
 
 
 def returning(result: Any) -> Handler:
@@ -315,10 +323,103 @@ async def test_a_failure_beside_ones_own_client_that_left_is_reported() -> None:
     assert isinstance(problem, ExceptionGroup)
 
 
-def test_what_is_no_answer_is_a_500() -> None:
-    assert answer_to(PeerGone()).status == 500
-    assert answer_to(ExceptionGroup("", [HTTPError(404)])).status == 404
-    assert answer_to(ExceptionGroup("", [HTTPError(404), ValueError()])).status == 500
+# Whose client broke a rule? (A handler reads what the client of another connection sends.)
+
+
+class Relay:
+    """A handler that reads the content of `/slow` on behalf of everybody else."""
+
+    def __init__(self, read: Callable[[Connection], Awaitable[None]]) -> None:
+        self._read = read
+        self._began = trio.Event()
+        self.told: list[Exception] = []
+
+    async def __call__(self, conn: Connection) -> None:
+        if conn.request.path == "/slow":
+            self._slow = conn
+            self._began.set()
+            with trio.CancelScope(shield=True):
+                await trio.sleep(100)
+        await self._began.wait()
+        await self._read(self._slow)
+
+    def note(self, problem: Exception, conn: object, doing: str) -> None:
+        self.told.append(problem)
+
+    async def ask(self, **options: Any) -> tuple[ClientResponse, bool]:
+        """Return the answer, and whether its connection was kept."""
+        async with connect(self, on_error=self.note, **options) as client:
+            await client.open().say(POST % b"/slow")
+            raw = client.raw
+            response = await client.get("/")
+            await trio.testing.wait_all_tasks_blocked()
+            return response, client.server.connections == 2 and client.raw is raw
+
+
+async def read_alone(slow: Connection) -> None:
+    await slow.read_body()
+
+
+async def read_in_a_group(slow: Connection) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(slow.read_body)
+
+
+@pytest.mark.parametrize("read", [read_alone, read_in_a_group])
+@pytest.mark.parametrize("options", [{"timeouts": Timeouts(body=5)}, {"limits": Limits(body=4)}])
+async def test_a_fault_of_another_client_is_a_failure_of_the_handler(
+    options: dict[str, Any],
+    read: Callable[[Connection], Awaitable[None]],
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "trio_httpd.connection")
+    relay = Relay(read)
+    response, kept = await relay.ask(**options)
+    assert (response.status, response.text()) == (500, "Internal Server Error\n")
+    assert kept
+    assert "close" not in response.headers.flags("connection")
+    assert [type(sole(problem)) for problem in relay.told] == [PeerError]
+    assert not caplog.records  # Nobody was refused.
+
+
+async def test_a_fault_of_another_client_beside_a_cancellation_is_reported(
+    autojump_clock: MockClock,
+) -> None:
+    async def read_in_the_end(slow: Connection) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            with trio.CancelScope(shield=True):
+                await trio.sleep(8)
+                await slow.read_body()
+
+    relay = Relay(read_in_the_end)
+    response, _ = await relay.ask(timeouts=Timeouts(handler=5), limits=Limits(body=4))
+    assert response.status == 503
+    assert [type(sole(problem)) for problem in relay.told] == [PeerError]
+
+
+async def test_a_fault_of_ones_own_client_is_an_answer_however_it_is_raised(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        try:
+            await conn.read_body()
+        except PeerError as problem:
+            match conn.request.path:
+                case "/same":
+                    raise
+                case "/group":
+                    raise ExceptionGroup("", [problem]) from None
+                case _:
+                    raise PeerError(418) from problem
+
+    for path, status in ((b"/same", 408), (b"/group", 408), (b"/new", 418)):
+        async with connect(handler, timeouts=Timeouts(body=5)) as client:
+            await client.raw.say(POST % path)
+            heard = await client.raw.hear_rest()
+        assert heard.startswith(b"HTTP/1.1 %d " % status)
+        assert b"Connection: close" in heard
 
 
 async def test_a_foreign_broken_resource_is_the_handlers_fault() -> None:
@@ -407,11 +508,20 @@ async def test_on_error_may_raise_what_it_was_given() -> None:
         await answer_of(raising(ValueError("why")), on_error=decide)
 
 
-def sole(problem: BaseException) -> BaseException:
-    """Return the one exception in groups of one."""
-    while isinstance(problem, BaseExceptionGroup):
-        [problem] = problem.exceptions
-    return problem
+async def test_whoever_returns_less_than_was_declared_is_answered_before_it_leaves() -> None:
+    async def handler(conn: Connection) -> str:
+        conn.set_header("Content-Length", "5")
+        return "ab"
+
+    heard = b""
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(RuntimeError, match="5 declared"), flatten_subgroups=True
+    ):
+        async with connect(handler, on_error="raise") as client:
+            await client.raw.say(GET)
+            with trio.CancelScope(shield=True):
+                heard = await client.raw.hear_rest()
+    assert heard.startswith(b"HTTP/1.1 500 ")
 
 
 async def test_what_is_let_out_keeps_its_cause_and_its_context() -> None:

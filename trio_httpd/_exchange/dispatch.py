@@ -22,13 +22,22 @@ from .failures import FailurePolicy
 logger = logging.getLogger("trio_httpd.connection")
 
 
-def answer_to(problem: Exception) -> Response:
-    """Return what the client is sent about ``problem``."""
-    match _sole_cause(problem):
-        case HTTPError(status=status, detail=detail, headers=headers):
-            return Response.text(status, detail, headers)
-        case _:
-            return Response.text(500)  # Its text may hold secrets: it goes to the log only.
+def _chosen_answer(problem: Exception, conn: Connection) -> HTTPError | None:
+    """Return the answer that ``problem`` is; None where it is a failure of the handler.
+
+    A `PeerError` of the content of another exchange is a failure like any other.
+    """
+    cause = _sole_cause(problem)
+    if isinstance(cause, PeerError) and cause._origin is not None:
+        return cause if cause._origin is conn.body else None
+    return cause if isinstance(cause, HTTPError) else None
+
+
+def _answer_to(chosen: HTTPError | None) -> Response:
+    """Return what the client is sent."""
+    if chosen is None:
+        return Response.text(500)  # What a failure says may be secret: it goes to the log only.
+    return Response.text(chosen.status, chosen.detail, chosen.headers)
 
 
 def _is_disconnect_of(responder: Responder, problem: Exception) -> bool:
@@ -110,19 +119,19 @@ async def _fail(
     conn: Connection, responder: Responder, problem: Exception, failures: FailurePolicy
 ) -> None:
     """Answer for a handler that failed, and report that to whoever runs the server."""
-    cause = _sole_cause(problem)
+    chosen = _chosen_answer(problem, conn)
     is_silent = _is_disconnect_of(responder, problem)
-    if isinstance(cause, PeerError):
+    if isinstance(chosen, PeerError):
         responder.lane.close_after()
-        logger.info("%a refused: %a", conn, str(cause))
+        logger.info("%a refused: %a", conn, str(chosen))
     try:
-        await responder.fail_with(None if is_silent else answer_to(cause))
+        await responder.fail_with(None if is_silent else _answer_to(chosen))
     except PeerGone:
         pass
     except Exception as worse:  # An answer that cannot be sent, say for its fields.
         await _fail(conn, responder, worse, failures)
     finally:  # Even if we are cancelled while we answer.
-        if not (is_silent or isinstance(cause, HTTPError)):
+        if not is_silent and chosen is None:
             failures.report(problem, conn, "handler")
 
 
@@ -141,8 +150,8 @@ async def _fail_oddly(
     if cancelled is not None and trio.current_effective_deadline() == -math.inf:
         if rest is not None:  # A task of the handler's nursery failed meanwhile.
             failure = _as_failure(rest)
-            is_answer = isinstance(_sole_cause(failure), HTTPError)
-            if not (is_answer or _is_disconnect_of(responder, failure)):
+            is_silent = _is_disconnect_of(responder, failure)
+            if not is_silent and _chosen_answer(failure, conn) is None:
                 failures.report(failure, conn, "handler")
         raise cancelled from None
     await _fail(conn, responder, _as_failure(problem), failures)

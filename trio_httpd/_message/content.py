@@ -182,7 +182,7 @@ class RequestContent(trio.abc.ReceiveStream):
                     await self._ask_for_content()
                 data = await self._responder.lane.receive()  # It may be over by now.
         except PeerError as fault:
-            self._fault = fault
+            self._fail(fault)
             raise
         self._expects_continue = False
         self._received += len(data)
@@ -199,5 +199,11 @@ class RequestContent(trio.abc.ReceiveStream):
 
     def _require_within_limit(self, size: int) -> None:
         if size > self._limit:
-            self._fault = PeerError(413, f"the content is larger than {self._limit} bytes")
-            raise self._fault
+            fault = PeerError(413, f"the content is larger than {self._limit} bytes")
+            self._fail(fault)
+            raise fault
+
+    def _fail(self, fault: PeerError) -> None:
+        """Let every read raise ``fault``, which says of itself whose it is."""
+        self._fault = fault
+        fault._origin = self

@@ -51,3 +51,6 @@ class PeerError(HTTPError):
     What follows the fault on the wire has no known meaning, so nothing more is read
     as a request (RFC 9112 §9.6).
     """
+
+    _origin: object = None
+    """The content in which the rule was broken, None where a handler chose to raise this."""
