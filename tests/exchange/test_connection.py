@@ -388,6 +388,23 @@ async def test_the_answer_to_head_may_declare_what_it_does_not_send() -> None:
     assert await heard_from(handler, HEAD) == b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"
 
 
+async def test_a_length_that_contradicts_the_content_fails_for_head_too() -> None:
+    async def handler(conn: Connection) -> str:
+        conn.add_header("Content-Length", "3")
+        return "longer"
+
+    for request in (GET, HEAD):
+        assert (await heard_from(handler, request, on_error=None)).startswith(b"HTTP/1.1 500 ")
+
+
+async def test_the_answer_to_head_may_be_declared_and_empty() -> None:
+    async def handler(conn: Connection) -> bytes:
+        conn.add_header("Content-Length", "1234")
+        return b""
+
+    assert await heard_from(handler, HEAD) == b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"
+
+
 # Whole responses.
 
 

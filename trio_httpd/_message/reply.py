@@ -298,7 +298,7 @@ class Reply:
         if self.declared is None:
             if self.status not in _BODILESS:
                 self.declared = size  # Sent to HEAD too, where it is 0 as well.
-        elif self.declared != size and not self._is_bodiless():
+        elif self.declared != size and (size or not self._is_head) and self.status not in _BODILESS:
             raise RuntimeError(f"{size} bytes to send, {self.declared} declared")
         if data is not content:  # It was text.
             self.default_type(_TEXT)
