@@ -313,8 +313,6 @@ class Http1Loop:
         """Whether the client may still send, and so needs time to read our last response."""
         match self._transport.ending:
             case Ending.LINGER | Ending.HEADER_EXPIRED | Ending.HANDLER_EXPIRED:
-                if self._transport.ends_content:
-                    return False  # Our end would make a response that was cut look whole.
                 return not (self._parser.received_all or self._client_is_done())
             case Ending.SWITCHED:
                 assert self._lane is not None
