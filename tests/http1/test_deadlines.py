@@ -481,6 +481,26 @@ def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
 # Deadlines that find others on the transport.
 
 
+async def test_a_whole_response_that_a_task_left_behind_still_sends_is_waited_for(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send(b"x" * 2_000)
+        outer.start_soon(conn.finish)
+        await trio.sleep_forever()
+
+    timeouts = Timeouts(handler=5)
+    async with (
+        trio.open_nursery() as outer,
+        connect(handler, window=100, timeouts=timeouts) as client,
+    ):
+        await client.raw.say(GET)
+        await trio.sleep(10)
+        assert await client.raw.hear(b"x" * 2_000)
+        await client.raw.hear_end()
+        assert trio.current_time() == 10
+
+
 async def test_a_response_of_http_1_0_that_takes_too_long_never_looks_whole(
     autojump_clock: MockClock,
 ) -> None:

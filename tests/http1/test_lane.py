@@ -9,11 +9,17 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.http1.exchanges import GET, get
+from tests.http1.test_deadlines import lane_on
 from trio_httpd import (
     Connection,
     HTTPError,
+    RequestContent,
     Server,
 )
+from trio_httpd._message.reply import Reply
+from trio_httpd._message.request import RequestHead
+from trio_httpd._message.responder import Responder
+from trio_httpd._message.response import DefaultHeaders
 from trio_httpd.testing import Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
@@ -96,6 +102,35 @@ async def test_an_interim_response_and_a_file_do_not_mix(tmp_path: Path) -> None
         client.raw.stream._incoming.window = 65536
         assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 OK\r\n")
         assert await client.raw.hear_exactly(200_000) == b"x" * 200_000
+
+
+async def test_a_file_that_was_given_up_is_not_followed_by_another(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async def read(conn: Connection) -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await conn.read_body()
+
+    async def handler(conn: Connection) -> None:
+        conn._responder.lane.budget.left = 0  # Whoever sends lets others run first.
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, conn)
+            with trio.move_on_after(1):
+                await conn.send_file(tmp_path / "public")
+            with (tmp_path / "secret").open("rb"):  # Which gets the descriptor that was freed.
+                await trio.sleep(10)
+            conn.abort()
+
+    (tmp_path / "public").write_bytes(b"p" * 300_000)
+    (tmp_path / "secret").write_bytes(b"secret! " * 50_000)
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    async with connect(handler, window=100) as client:
+        for _ in range(10):  # Who is first is for the scheduler to say.
+            raw = client.open()
+            raw.stream._incoming.data += b"x" * 90  # Nearly full: the 100 has to wait.
+            await raw.say(request)
+            await trio.sleep(5)
+            assert b"secret" not in await raw.hear_rest()
 
 
 async def http_1_0(client_raw: Raw) -> None:
@@ -204,3 +239,45 @@ async def test_an_abort_takes_nothing_from_the_response_before_it() -> None:
         await client.raw.say(get("/abort"))
         assert await client.raw.hear(b"\r\n\r\nwhole")
         await client.raw.hear_reset()
+
+
+# A task that the handler left behind.
+
+
+async def test_nothing_is_read_through_a_lane_that_reads_no_more(nursery: trio.Nursery) -> None:
+    near, far = memory_streams()
+    lane = lane_on(near, nursery)
+    lane.stop_reading()
+    await far.send_all(b"other")
+    with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
+        await lane.receive()
+    assert near.receive_nowait(9) == b"other"
+
+
+async def test_whoever_waits_to_ask_for_content_takes_none_when_the_exchange_is_over(
+    nursery: trio.Nursery,
+) -> None:
+    near, far = memory_streams(10)
+    lane = lane_on(near, nursery)
+    responder = Responder(Reply(lane, DefaultHeaders(), 1000, False, False), lane)
+    head = RequestHead("POST", "/", "1.1", b"", length=5, expectations=(b"100-continue",))
+    content = RequestContent(head, responder, 1000)
+    told: list[str] = []
+
+    async def read() -> None:
+        with pytest.raises(trio.ClosedResourceError) as caught:
+            await content.read()
+        told.append(str(caught.value))
+
+    lane._sender.write(b"x" * 20)  # Of the response before.
+    nursery.start_soon(lane.flush)
+    nursery.start_soon(read)
+    await wait_all_tasks_blocked()
+    responder.detach()
+    lane.stop_reading()
+    await far.send_all(b"other")
+    far.receive_nowait(10)
+    await wait_all_tasks_blocked()
+    assert told == ["the exchange is over"]
+    assert near.receive_nowait(9) == b"other"
+    assert far.receive_nowait(99) == b"x" * 10  # And no 100.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import trio
@@ -231,6 +232,36 @@ async def test_lingering_ends(autojump_clock: MockClock) -> None:
         await trio.sleep(0.5)
         await wait_all_tasks_blocked()
         assert client.server.empty
+
+
+@pytest.mark.parametrize("how", ["failure", "deadline", "length"])
+async def test_a_response_that_is_cut_erases_no_earlier_one(
+    how: str, autojump_clock: MockClock
+) -> None:
+    async def handler(conn: Connection) -> bytes | None:
+        if conn.request.target == "/1":
+            return b"1" * 1000
+        if how == "length":
+            conn.set_header("Content-Length", "5")
+        await conn.send(b"x")
+        await conn.flush()
+        await trio.sleep(20 if how == "deadline" else 1)
+        if how == "failure":
+            raise ValueError
+        return None
+
+    async with connect(handler, timeouts=Timeouts(handler=5), on_error=lambda *_: None) as client:
+        near, far = memory_streams(reset_erases=True)
+        client.server.add_stream(near)
+        raw = Raw(far)
+        await raw.say(get("/1") + get("/2"))
+        await trio.sleep(0.5)
+        await raw.say(get("/3"))  # What is not read makes of a close a reset.
+        await trio.sleep(10)
+        heard = await raw.hear_rest()
+    assert b"1" * 1000 in heard
+    assert heard.count(b"HTTP/1.1 200 ") == 2
+    assert not heard.endswith(b"0\r\n\r\n")
 
 
 async def test_a_peer_that_leaves_is_not_lingered_for(autojump_clock: MockClock) -> None:
@@ -541,6 +572,50 @@ async def test_nothing_is_logged_unless_that_is_asked_for(
     assert caplog.records == []
 
 
+class Failing(logging.Handler):
+    """Raises where it should only note."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.fixture
+def failing_access_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    access, handler = logging.getLogger("trio_httpd.access"), Failing()
+    caplog.set_level("INFO", "trio_httpd.access")
+    access.addHandler(handler)
+    yield
+    access.removeHandler(handler)
+
+
+@pytest.mark.usefixtures("failing_access_log")
+@pytest.mark.parametrize("seconds", [0, 9])
+async def test_an_exchange_whose_log_fails_is_over_all_the_same(
+    seconds: float, autojump_clock: MockClock
+) -> None:
+    kept: list[Connection] = []
+    told: list[Exception] = []
+
+    async def handler(conn: Connection) -> str:
+        kept.append(conn)
+        await trio.sleep(seconds)
+        return "hello"
+
+    def tell(problem: Exception, *_: object) -> None:
+        told.append(problem)
+
+    async with connect(handler, on_error=tell, timeouts=Timeouts(handler=5)) as client:
+        await client.raw.say(POST % 5 + b"12345" + GET)
+        heard = await client.raw.hear_rest()
+        assert heard.startswith(b"HTTP/1.1 503 " if seconds else b"HTTP/1.1 200 ")
+        assert heard.count(b"HTTP/1.1 ") == len(kept) == 1
+        with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
+            await kept[0].read_body()
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+    assert [type(problem) for problem in told] == [ZeroDivisionError]
+
+
 # Context variables.
 
 
@@ -553,7 +628,25 @@ class Incomparable:
     __hash__ = None  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("make", [object, Incomparable])
+class Equal:
+    """Is equal to anything, as a mock or a lazy proxy may be."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Exiting:
+    """Ends the program where it is compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit(9)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("make", [object, list, Incomparable, Equal, Exiting])
 async def test_no_exchange_sees_what_another_has_set(make: Callable[[], object]) -> None:
     who = contextvars.ContextVar[object]("who")
     before = make()

@@ -352,6 +352,22 @@ async def test_whoever_waits_to_ask_for_content_asks_no_more_when_the_exchange_i
     assert seen == ["the exchange is over"]
 
 
+async def test_a_read_that_is_given_up_while_100_is_on_its_way_loses_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> bytes:
+        with trio.move_on_after(1):
+            await conn.read_body()
+        return await conn.read_body()
+
+    async with connect(handler, window=10) as client:
+        await client.raw.say(post(5, EXPECT))
+        await trio.sleep(2)
+        assert await client.raw.hear() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        await client.raw.say(b"hello")
+        assert (await client.raw.hear(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 async def test_a_413_comes_instead_of_100() -> None:
     async with connect(read_all, limits=Limits(body=4)) as client:
         await client.raw.say(post(5, EXPECT))

@@ -17,6 +17,7 @@ from trio_httpd._net.checkpoints import TURN
 from trio_httpd._net.coalescing import WriteBatch
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.ending import Ending
+from trio_httpd._net.sending import SenderState
 from trio_httpd._net.transport import Transport, close_now
 from trio_httpd.testing import MemoryStream, MisbehavingStream, connect, memory_streams
 
@@ -122,6 +123,23 @@ async def test_a_turn_begins_when_others_have_had_theirs(nursery: trio.Nursery) 
     assert transport.must_wait
     await transport.take_turn()
     assert transport.budget.left == TURN
+
+
+async def test_a_turn_begins_with_nothing_of_another_task_under_way(nursery: trio.Nursery) -> None:
+    async def interrupt(transport: Transport) -> None:
+        transport.sender.write(b"x" * 20)
+        await transport.sender.flush()
+
+    for _ in range(20):  # Who is first is for the scheduler to say.
+        near, far = memory_streams(10)
+        transport = transport_of(near, nursery)
+        transport.budget.left = 0
+        nursery.start_soon(interrupt, transport)
+        nursery.start_soon(drain, far)
+        await transport.take_turn()
+        assert transport.sender.state is SenderState.IDLE
+        await wait_all_tasks_blocked()
+        near.close()
 
 
 @pytest.mark.parametrize("left", [0, 1])

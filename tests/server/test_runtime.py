@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -29,5 +30,25 @@ async def test_its_task_lives_as_long_as_somebody_holds_it(autojump_clock: MockC
         runtime.deadlines.header.enter(late)
         await trio.sleep(5)
         await wait_all_tasks_blocked()
+        runtime.release()
+    assert late.expired == [("header", 5)]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_whoever_holds_it_while_it_closes_has_deadlines(
+    turns: int, autojump_clock: MockClock
+) -> None:
+    runtime, late = Runtime(Timeouts(header=5)), Expiring()
+    async with trio.open_nursery() as nursery:
+        runtime.hold(nursery.start_soon)
+        await wait_all_tasks_blocked()
+        runtime.release()
+        for _ in range(turns):
+            await trio.lowlevel.checkpoint()
+        runtime.hold(nursery.start_soon)
+        runtime.deadlines.header.enter(late)
+        await trio.sleep(5)
+        await wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1
         runtime.release()
     assert late.expired == [("header", 5)]
