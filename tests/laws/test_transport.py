@@ -109,7 +109,7 @@ class TransportMachine(TrioMachine):
                 assert not self.was_gone
                 self.written += size
                 # A response that only the end of the transport ends has begun.
-                self.transport.ends_content |= ends and not self.near.closes
+                self.transport.ends_content |= ends and not self.near._outgoing.ended
 
         self.do(write)
         if then == "flush":
