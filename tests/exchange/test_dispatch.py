@@ -508,20 +508,25 @@ async def test_on_error_may_raise_what_it_was_given() -> None:
         await answer_of(raising(ValueError("why")), on_error=decide)
 
 
-async def test_whoever_returns_less_than_was_declared_is_answered_before_it_leaves() -> None:
-    async def handler(conn: Connection) -> str:
+@pytest.mark.parametrize("window", [10, 65536])
+@pytest.mark.parametrize("result", ["ab", {"a": "b"}])
+async def test_whoever_returns_what_was_not_declared_is_answered_before_it_leaves(
+    result: Any, window: int
+) -> None:
+    async def handler(conn: Connection) -> Any:
         conn.set_header("Content-Length", "5")
-        return "ab"
+        return result
 
     heard = b""
     with pytest.RaisesGroup(
         pytest.RaisesExc(RuntimeError, match="5 declared"), flatten_subgroups=True
     ):
-        async with connect(handler, on_error="raise") as client:
+        async with connect(handler, window=window, on_error="raise") as client:
             await client.raw.say(GET)
             with trio.CancelScope(shield=True):
                 heard = await client.raw.hear_rest()
     assert heard.startswith(b"HTTP/1.1 500 ")
+    assert heard.endswith(b"\r\n\r\nInternal Server Error\n")
 
 
 async def test_what_is_let_out_keeps_its_cause_and_its_context() -> None:

@@ -121,6 +121,8 @@ async def _fail(
     """Answer for a handler that failed, and report that to whoever runs the server."""
     chosen = _chosen_answer(problem, conn)
     is_silent = _is_disconnect_of(responder, problem)
+    if chosen is None:
+        responder.reply.may_wait = False  # It may be the last thing that the server does.
     if isinstance(chosen, PeerError):
         responder.lane.close_after()
         logger.info("%a refused: %a", conn, str(chosen))
