@@ -216,7 +216,7 @@ class Transport:
 
     def expire(self, phase: DeadlineQueue) -> None:
         """End the phase that ran out of time."""
-        if phase is self.deadlines.keep_alive and self.sender.state is not _IDLE:
+        if phase is self.deadlines.keep_alive and self.sender.state not in (_IDLE, _BROKEN):
             phase.enter(self)  # It begins when the last response is out.
         elif phase is not self.deadlines.send:
             self.worsen(phase.ending)
