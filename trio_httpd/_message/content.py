@@ -194,6 +194,8 @@ class RequestContent(trio.abc.ReceiveStream):
     async def _ask_for_content(self) -> None:
         if self._responder.lane.must_wait:
             await self._responder.lane.take_turn()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
         self._expects_continue = False
         lane = self._responder.lane  # It may be over by now.
         if lane.write_interim(100):
