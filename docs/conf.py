@@ -14,6 +14,13 @@ highlight_language = "none"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {  # But for those that stand in a union: Sphinx cannot show these.
+    "Body": "trio_httpd.testing.Body",
+    "ChosenFile": "trio_httpd.ChosenFile",
+    "Handler": "trio_httpd.Handler",
+    "HeaderItems": "trio_httpd.HeaderItems",
+    "OnError": "trio_httpd.OnError",
+}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 

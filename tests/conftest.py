@@ -39,12 +39,12 @@ def pytest_runtest_makereport(
 def any_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a test twice: over streams as ours are, and over plain ones."""
     if request.param == "plain":
-        monkeypatch.setattr("trio_httpd.testing.client.memory_streams", plain_memory_streams)
+        monkeypatch.setattr("trio_httpd.testing._client.memory_streams", plain_memory_streams)
 
 
 @pytest.fixture
 def fresh_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let files be held that a test has just written, without waiting for them to be older."""
+    """Let the cache keep files that a test has just written, however new they are."""
     monkeypatch.setattr("trio_httpd._static.files.cache.FRESH_NS", -math.inf)
 
 
@@ -53,7 +53,7 @@ def any_file_stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Run a test three times: also over streams that take no files."""
     kinds = {"prompt": fileless_streams, "plain": plain_memory_streams}
     streams = kinds.get(request.param, memory_streams)
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", streams)
+    monkeypatch.setattr("trio_httpd.testing._client.memory_streams", streams)
 
 
 @pytest.fixture

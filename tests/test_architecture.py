@@ -31,7 +31,7 @@ FLOORS = [
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 DOORS = {
-    "h11": {"_http1/heads", "testing/client"},
+    "h11": {"_http1/heads", "testing/_client"},
     "multidict": {"_message/headers", "_message/request"},
 }
 """Where a library enters."""
@@ -116,6 +116,13 @@ def test_the_page_on_architecture_has_these_floors() -> None:
         number = int(floor or number)
         floors.setdefault(number, set()).update(re.findall(r"``([\w/]+)``", rooms))
     assert floors == dict(enumerate(FLOORS, 1))
+
+
+def test_the_page_on_architecture_names_rooms_that_there_are() -> None:
+    page = ROOT.parent / "docs" / "explanation" / "architecture.rst"
+    named = set(re.findall(r"``(_\w+(?:/\w+)+)``", page.read_text()))
+    assert len(named) > 50
+    assert named <= {name_of(file) for file in FILES}
 
 
 def test_rooms_of_one_folder_import_in_no_circle() -> None:

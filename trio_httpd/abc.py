@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
+__all__ = ["AbortableStream", "NowaitStream", "SendfileStream", "Threadless"]
+
 
 @runtime_checkable
 class AbortableStream(Protocol):
@@ -39,7 +41,7 @@ class NowaitStream(Protocol):
 
 @runtime_checkable
 class SendfileStream(Protocol):
-    """A prompt stream to which the system copies files."""
+    """A nowait stream to which the system copies files."""
 
     def send_more_nowait(self, data: bytes | memoryview) -> int:
         """Send what there is room for, where a file follows at once."""

@@ -17,16 +17,16 @@ import trio
 
 from trio_httpd import Connection, Limits, Options, Timeouts
 from trio_httpd._exchange.context import ServerContext
-from trio_httpd._http1.heads import parse_fast, read_by_law
+from trio_httpd._http1.heads import parse_fast, parse_with_h11
 from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._http1.strictness import check_head
 from trio_httpd._http1.writer import Framing, format_head
 from trio_httpd._message.lane import ClosedLane
 from trio_httpd._message.reply import Reply
 from trio_httpd._message.request import RequestHead
+from trio_httpd._message.responder import Responder
 from trio_httpd._message.response import Fields, RenderedFields, ResponseHead
 from trio_httpd._net.deadlines import DeadlineQueue, DeadlineWatcher
-from trio_httpd._net.sending import Unsent
 from trio_httpd._server.options import context_of
 
 from .conveyor import BROWSER, TINY, serve_requests
@@ -103,7 +103,7 @@ def _head_pieces() -> list[Piece]:
     limits = Limits()
     return [
         _of_heads("gate: check_head", lambda raw: partial(check_head, raw, limits)),
-        _of_heads("h11 reads a head", lambda raw: partial(read_by_law, raw)),
+        _of_heads("h11 reads a head", lambda raw: partial(parse_with_h11, raw)),
         _of_heads("the fast reader reads a head", _reads_fast),
         _of_heads("parser: feed + next_head, both included", _codec_reads),
         _of_heads("Connection + Request + Reply, made", _makes_connection),
@@ -129,7 +129,12 @@ def _codec_reads(raw: bytes) -> Callable[[], RequestHead | None]:
 
 
 def _makes_connection(raw: bytes) -> Callable[[], Connection]:
-    return partial(Connection, read_by_law(raw), Sink(), context_of(hello, Options()))
+    context, head, sink = context_of(hello, Options()), parse_with_h11(raw), Sink()
+
+    def once() -> Connection:
+        return Connection(head, Responder(_reply(context, sink), sink), context)
+
+    return once
 
 
 # The answer goes out.
@@ -138,18 +143,16 @@ def _makes_connection(raw: bytes) -> Callable[[], Connection]:
 class Sink(ClosedLane):
     """A lane that takes what is sent, and drops it."""
 
-    prompt = True
-
-    def send_nowait(self, head: ResponseHead | None, data: bytes, *, end: bool) -> Unsent:
+    def write(self, head: ResponseHead | None, data: bytes, end: bool, may_wait: bool) -> bool:
         """Take and drop."""
-        return b""
+        return False
 
 
 def _answer_pieces() -> list[Piece]:
     context = context_of(hello, Options())
-    head = Head(context.standing.now())
+    head = Head(context.default_headers.now())
     return [
-        Piece("Reply: made, send, finish, dropped", _awaits(partial(_reply, context))),
+        Piece("Reply: made, hold, finish, dropped", _calls(_replies(context))),
         Piece(
             "writer: format_head",
             _calls(partial(format_head, head, Framing.LENGTH)),
@@ -167,14 +170,23 @@ class Head:
     bodiless = False
     options: tuple[bytes, ...] = ()
 
-    def __init__(self, standing: RenderedFields) -> None:
-        self.standing = standing
+    def __init__(self, rendered: RenderedFields) -> None:
+        self.rendered = rendered
 
 
-async def _reply(context: ServerContext) -> None:
-    reply = Reply(Sink(), context.standing, context.limits.send_chunk, False)
-    await reply.send(CONTENT)
-    await reply.finish()
+def _reply(context: ServerContext, sink: Sink) -> Reply:
+    return Reply(sink, context.default_headers, context.limits.send_chunk, False, False)
+
+
+def _replies(context: ServerContext) -> Callable[[], None]:
+    sink = Sink()
+
+    def once() -> None:
+        reply = _reply(context, sink)
+        reply.hold(CONTENT)
+        reply.finish()
+
+    return once
 
 
 # Time and trio.

@@ -1,4 +1,4 @@
-"""Folder flags: which folder a flag is about, and what it says of it."""
+"""Docroot flags: which folder a flag applies to, and what it means."""
 
 from __future__ import annotations
 

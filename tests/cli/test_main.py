@@ -7,11 +7,14 @@ import importlib
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from trio_httpd import Address, Docroot, Mounts
+from trio_httpd import Address, Docroot, Limits, Mounts, Server
 from trio_httpd._cli.docroot_options import Folder
 from trio_httpd._cli.main import (
     installed_version,
@@ -74,7 +77,7 @@ def test_a_star_is_every_interface() -> None:
         (["--mount", "/a"], "argument --mount: PREFIX=FOLDER, as in /files=public, not /a"),
     ],
 )  # fmt: skip
-def test_arguments_without_sense_are_told_in_a_line(
+def test_invalid_arguments_are_reported_in_a_line(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -167,7 +170,7 @@ def test_why_a_port_could_not_be_opened(
     assert no_listening(problem, host, 80) == said
 
 
-def test_a_complaint_is_a_line_and_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_usage_error_is_a_line_and_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([os.fsdecode(b"no\xffwhere\n")]) == 2
     assert capsys.readouterr() == ("", "trio-httpd: no such folder: no\\xffwhere\\n\n")
 
@@ -206,3 +209,50 @@ def test_an_interruption_of_an_import_is_no_error(
     (here / "hall_raising.py").write_text("raise KeyboardInterrupt")
     assert main(["hall_raising:hello"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+Tell = Callable[[Server], None]
+
+
+@pytest.fixture
+def instead_of_serving(
+    monkeypatch: pytest.MonkeyPatch, descriptors_as_before: None
+) -> Callable[[Callable[..., None]], None]:
+    """Return what replaces the serving itself by a function."""
+
+    def replace(serving: Callable[..., None]) -> None:
+        monkeypatch.setattr("trio_httpd._cli.main.run_and_tell", serving)
+
+    return replace
+
+
+def test_the_lines_at_the_start_tell_what_is_served_and_warn(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    instead_of_serving: Callable[[Callable[..., None]], None],
+) -> None:
+    def serve(tell: Tell, handler: object, port: int, *, host: str, limits: Limits) -> None:
+        assert handler == Docroot(here, auth={"ann": "secret"})
+        assert (port, host) == (80, ANY_4)
+        assert limits.connections > 0
+        tell(cast("Server", SimpleNamespace(addresses=[Address(ANY_4, 80)])))
+
+    instead_of_serving(serve)
+    assert main(["-p", "80", "-b", ANY_4, "--auth", "ann:secret", "--no-access-log"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"Serving {here} with passwords on http://127.0.0.1:80/ ")
+    assert err.startswith("trio-httpd: warning: passwords go ")
+
+
+def test_a_port_that_cannot_be_opened_is_a_usage_error(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    instead_of_serving: Callable[[Callable[..., None]], None],
+) -> None:
+    def serve(*_: object, **options: object) -> None:
+        raise TAKEN
+
+    instead_of_serving(serve)
+    assert main([]) == 2
+    said = "trio-httpd: port 8000 of 127.0.0.1 is taken by another program\n"
+    assert capsys.readouterr() == ("", said)

@@ -16,7 +16,7 @@ from trio_httpd._cli.target import (
     UserCodeError,
     find_handler,
     find_site,
-    format_foreign,
+    format_user_code,
     ways_around,
 )
 
@@ -95,7 +95,7 @@ def mount(prefix: str, path: str, **said: str) -> Folder:
 def failure(target: str) -> str:
     with pytest.raises(UserCodeError) as caught:
         find_handler(target, Folder())
-    return "".join(format_foreign(caught.value.problem))
+    return "".join(format_user_code(caught.value.cause))
 
 
 @pytest.mark.parametrize("target", [".", "./", "sub/.."])
@@ -163,7 +163,7 @@ def test_a_module_may_lie_in_a_package(here: Path) -> None:
         ("hall_app.sub:hello", "no such module: hall_app.sub"),
         ("hall_app:hallo", "no hallo in the module hall_app"),
         ("hall_app:hello.x", "no hello.x in the module hall_app"),
-        ("hall_app:number", "hall_app:number cannot be called, so it is no handler"),
+        ("hall_app:number", "hall_app:number is not callable, so it cannot be a handler"),
     ],
 )
 def test_what_cannot_be_served_is_told_in_a_line(target: str, said: str) -> None:
@@ -272,17 +272,17 @@ def test_without_a_target_there_is_nothing_but_the_mounts(here: Path) -> None:
         (
             "hall_app:hello",
             [about(spa="--spa")],
-            "--spa is about a folder, and hall_app:hello is a handler",
+            "--spa applies to a folder, and hall_app:hello is a handler",
         ),
         (
             "hall_app:hello",
             [Folder(), mount("/a", ".")],
-            "a --mount stands beside a folder, and hall_app:hello is a handler",
+            "--mount needs a folder as TARGET, and hall_app:hello is a handler",
         ),
         (
             None,
             [about(spa="--spa"), mount("/a", ".")],
-            "--spa in front of the first --mount is about the TARGET, and there is none",
+            "--spa before the first --mount applies to the TARGET, and there is none",
         ),
         (None, [Folder(), mount("/a", "nowhere")], "no such folder: nowhere"),
         (None, [Folder(), mount("/a", "no\0where")], "no such folder: no\0where"),

@@ -9,7 +9,7 @@ import trio
 
 from trio_httpd import Connection
 from trio_httpd.testing import connect, memory_streams
-from trio_httpd.testing.raw import Raw
+from trio_httpd.testing._raw import Raw
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 

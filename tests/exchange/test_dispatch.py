@@ -521,6 +521,13 @@ ODD = [
 ]
 
 
+def name_of(problem: BaseException) -> str:
+    """Return the types in ``problem``, the same in each process."""
+    if isinstance(problem, BaseExceptionGroup):
+        return f"group of {' and '.join(map(name_of, problem.exceptions))}"
+    return type(problem).__name__
+
+
 def raising_oddly(problem: BaseException) -> Handler:
     async def handler(conn: Connection) -> str | None:
         if conn.request.path == "/next":
@@ -530,7 +537,7 @@ def raising_oddly(problem: BaseException) -> Handler:
     return handler
 
 
-@pytest.mark.parametrize("problem", ODD, ids=repr)
+@pytest.mark.parametrize("problem", ODD, ids=name_of)
 async def test_what_is_no_exception_is_a_failure_of_the_handler(
     problem: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -548,7 +555,7 @@ async def test_what_is_no_exception_is_a_failure_of_the_handler(
     assert logged.__cause__ is problem
 
 
-@pytest.mark.parametrize("problem", ODD, ids=repr)
+@pytest.mark.parametrize("problem", ODD, ids=name_of)
 async def test_on_error_may_let_it_out_as_an_exception(problem: BaseException) -> None:
     with pytest.RaisesGroup(
         pytest.RaisesExc(RuntimeError, check=lambda out: out.__cause__ is problem),
@@ -558,7 +565,7 @@ async def test_on_error_may_let_it_out_as_an_exception(problem: BaseException) -
             await client.get("/")
 
 
-@pytest.mark.parametrize("problem", ODD, ids=repr)
+@pytest.mark.parametrize("problem", ODD, ids=name_of)
 async def test_on_error_may_be_called_with_it(problem: BaseException) -> None:
     told: list[Exception] = []
     async with connect(raising_oddly(problem), on_error=lambda each, *_: told.append(each)) as c:

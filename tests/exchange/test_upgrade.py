@@ -87,7 +87,7 @@ async def test_a_task_that_still_uses_the_stream_when_the_handler_is_done_ends_i
     async def go_on(stream: trio.abc.Stream) -> None:
         try:
             await (stream.send_all(b"x" * 1000) if use == "send" else stream.receive_some())
-        except trio.BrokenResourceError as problem:
+        except trio.ClosedResourceError as problem:
             problems.append(problem)
 
     async def handler(conn: Connection) -> None:
@@ -99,5 +99,6 @@ async def test_a_task_that_still_uses_the_stream_when_the_handler_is_done_ends_i
         await client.raw.hear()
         await trio.sleep(2)
         heard = await client.raw.hear_rest()
+        await trio.sleep(2)
     assert len(heard) < 1000
     assert len(problems) == 1

@@ -6,21 +6,23 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.http1.exchanges import GET, POST, path, sleepy
+from tests.http1.exchanges import GET, POST, get, path, sleepy
 from trio_httpd import (
     Connection,
     HTTPError,
+    Limits,
     Options,
     PeerError,
     Timeouts,
 )
 from trio_httpd._http1.lane import Http1Lane
 from trio_httpd._http1.parser import Http1Parser
+from trio_httpd._net.coalescing import WriteBatch
 from trio_httpd._net.data_rates import ReceiveRate
 from trio_httpd._net.deadlines import DeadlineWatcher
 from trio_httpd._net.transport import Transport
 from trio_httpd._server.options import context_of
-from trio_httpd.testing import MisbehavingStream, connect, memory_streams
+from trio_httpd.testing import MisbehavingStream, Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
@@ -186,7 +188,7 @@ async def test_a_stalled_stream_ends_on_time_even_with_a_last_word(
         assert client.server.empty
 
 
-async def test_a_broken_stream_ends_the_exchange_in_silence() -> None:
+async def test_a_broken_stream_ends_the_connection_at_once(autojump_clock: MockClock) -> None:
     def broken(stream: trio.abc.Stream) -> trio.abc.Stream:
         return MisbehavingStream(stream, break_after=10)
 
@@ -196,6 +198,7 @@ async def test_a_broken_stream_ends_the_exchange_in_silence() -> None:
             assert await client.raw.hear_rest() == start
             await wait_all_tasks_blocked()
             assert client.server.empty
+            assert trio.current_time() == 0
 
 
 # Handlers that must die, and what is said for them.
@@ -258,7 +261,9 @@ async def test_who_is_cancelled_before_a_byte_has_left_can_still_be_answered(use
     }
     async with connect(handler) as client:
         await client.raw.say(head + more[use])
-        assert (await client.raw.hear()).startswith(b"HTTP/1.1 503 ")
+        heard = await client.raw.hear(b"Service Unavailable\n")
+    # Where nothing has to wait, 100 leaves before anybody looks for a cancellation.
+    assert heard.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").startswith(b"HTTP/1.1 503 ")
 
 
 async def test_a_send_that_is_cancelled_behind_an_interim_response_is_the_last(
@@ -421,16 +426,45 @@ async def test_lingering_after_a_drain_has_its_full_time(autojump_clock: MockClo
 
 
 async def test_a_late_loop_does_not_fail_a_slow_upload() -> None:
-    progress = ReceiveRate(1, 10)
-    progress.waited(5)
+    rate = ReceiveRate(1, 10)
+    rate.waited(5)
     near, far = memory_streams()
     with trio.fail_after(1):
         async with trio.open_nursery() as nursery:
             lane = lane_on(near, nursery)
-            lane._progress = progress
+            lane._rate = rate
             with pytest.raises(PeerError, match="408"):
                 await lane.receive()
     far.close()
+
+
+@pytest.mark.parametrize("begun", [b"", GET, b"GET / HTTP/1.1\r\nHo", POST % 5 + b"12"])
+async def test_what_comes_in_time_counts_though_a_handler_held_the_loop(
+    begun: bytes, autojump_clock: MockClock
+) -> None:
+    """The client sends the rest after 9 of 10 seconds; the loop is held from 8 to 12."""
+
+    async def handler(conn: Connection) -> bytes:
+        if conn.request.path == "/hold":
+            await rest_of(begun)
+            autojump_clock.jump(4)
+        return await conn.read_body()
+
+    async def rest_of(begun: bytes) -> None:
+        whole = POST % 5 + b"12345" if begun.startswith(b"POST") else GET
+        late.stream.send_nowait(whole[0 if begun in (b"", GET) else len(begun) :])
+
+    limits = Timeouts(connection_setup=10, header=10, body=10, keep_alive=10)
+    async with connect(handler, timeouts=limits) as client:
+        holding = client.open()
+        late = client.open()
+        await late.say(begun)
+        if begun == GET:
+            await late.hear(b"\r\n\r\n")
+        await trio.sleep(8)
+        await holding.say(get("/hold"))
+        assert (await late.hear()).startswith(b"HTTP/1.1 200 ")
+        assert trio.current_time() == 12
 
 
 def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
@@ -439,28 +473,215 @@ def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
     parser.receive_data(POST % 5)
     head = parser.next_head()
     assert head is not None
-    transport = Transport(stream, DeadlineWatcher(context.timeouts), nursery.start_soon)
-    return Http1Lane(transport, parser, context, head, closing=False)
+    deadlines = DeadlineWatcher(context.timeouts)
+    transport = Transport(stream, deadlines, WriteBatch(), nursery.start_soon)
+    return Http1Lane(transport, parser, context, head)
 
 
-@pytest.mark.parametrize("is_cancelled", [False, True])
-async def test_a_response_that_only_the_end_ends_is_reset_when_its_handler_is_late(
-    is_cancelled: bool, autojump_clock: MockClock
+# Deadlines that find others on the transport.
+
+
+async def test_a_response_of_http_1_0_that_takes_too_long_never_looks_whole(
+    autojump_clock: MockClock,
 ) -> None:
     async def handler(conn: Connection) -> None:
         await conn.send("some")
         await conn.flush()
-        if is_cancelled:
-            with trio.move_on_after(1):
-                await conn.send(b"x" * 70_000)
         await trio.sleep_forever()
 
-    async with connect(handler, window=1000, timeouts=Timeouts(handler=5)) as client:
-        # It may send another request, so that the end of its last response would linger.
+    async with connect(handler, timeouts=Timeouts(handler=8)) as client:
         await client.raw.say(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         await client.raw.hear(b"\r\n\r\nsome")
-        await trio.sleep(2)
-        await client.raw.hear_exactly(900 if is_cancelled else 0)
-        await client.raw.hear_rest()
         await client.raw.hear_reset()
-        assert trio.current_time() == 5
+        assert trio.current_time() == 8
+
+
+async def test_a_task_that_still_reads_as_its_handler_takes_too_long_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    told: list[float] = []
+
+    async def handler(conn: Connection) -> None:
+        nursery.start_soon(swallow, conn)
+        await trio.sleep_forever()
+
+    async def swallow(conn: Connection) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await conn.read_body()
+        told.append(trio.current_time())
+
+    async with (
+        trio.open_nursery() as nursery,
+        connect(handler, timeouts=Timeouts(handler=8)) as client,
+    ):
+        await client.raw.say(POST % 5)
+        assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 503 ")
+        await client.raw.say(b"late")
+        await trio.sleep(1.9)
+        assert client.server.connections == 1
+        await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert not client.raw.stream._incoming.was_reset
+    assert told == [8]
+
+
+async def answer(conn: Connection) -> bytes:
+    """Answer with more than there is room for; take for ever for ``/slow``."""
+    if conn.request.target == "/slow":
+        await trio.sleep_forever()
+    return LARGE
+
+
+LARGE = b"x" * 10_000
+_WINDOW = 1000
+
+
+async def hear_large(raw: Raw) -> None:
+    """Hear a whole response of `answer`."""
+    assert (await raw.hear()).startswith(b"HTTP/1.1 200 ")
+    assert await raw.hear_exactly(len(LARGE)) == LARGE
+
+
+@pytest.fixture
+def is_plain(request: pytest.FixtureRequest) -> bool:
+    """Whether an exchange on the streams of this test lasts until its response is out."""
+    kind: str = request.node.callspec.params["any_stream"]
+    return kind == "plain"
+
+
+async def test_408_waits_for_the_response_before_it(
+    is_plain: bool, autojump_clock: MockClock
+) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(header=7)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(1)
+        await client.raw.say(b"GET / HT")
+        await trio.sleep(20)
+        await hear_large(client.raw)
+        assert (await client.raw.hear_rest()).startswith(b"HTTP/1.1 408 ")
+        assert trio.current_time() == (21 + 7 if is_plain else 21)
+
+
+async def test_408_for_a_client_that_takes_nothing_is_a_reset(autojump_clock: MockClock) -> None:
+    timeouts = Timeouts(header=7, send=30)
+    async with connect(answer, window=10, timeouts=timeouts) as client:
+        await client.raw.say(b"GET / HT")
+        await trio.sleep(7 + 30)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert await client.raw.hear_exactly(10) == b"HTTP/1.1 4"
+        await client.raw.hear_reset()
+
+
+async def test_a_connection_is_idle_once_its_response_is_out(autojump_clock: MockClock) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(keep_alive=20)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(50)
+        await hear_large(client.raw)
+        await client.raw.hear_end()
+        assert trio.current_time() == 50 + 20
+
+
+async def test_an_idle_client_that_takes_nothing_is_reset(autojump_clock: MockClock) -> None:
+    async with connect(answer, window=_WINDOW, timeouts=Timeouts(keep_alive=20)) as client:
+        await client.raw.say(GET)
+        await trio.sleep(59.9)
+        assert client.server.connections == 1
+        await trio.sleep(0.1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        await client.raw.hear_exactly(_WINDOW)
+        await client.raw.hear_reset()
+
+
+@pytest.mark.parametrize("tries", [False, True])
+async def test_503_waits_for_the_response_before_it(
+    tries: bool, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(conn: Connection) -> bytes:
+        if conn.request.target == "/slow":
+            if tries:
+                await conn.send("never out")
+                await conn.flush()
+            await trio.sleep_forever()
+        return LARGE
+
+    near, far = memory_streams(window=_WINDOW)
+    raw = Raw(far)
+    async with connect(handler, timeouts=Timeouts(handler=5)) as client:
+        client.server.add_stream(near)
+        await raw.say(GET)
+        await trio.sleep(1)
+        await raw.say(get("/slow"))
+        await trio.sleep(20)
+        await hear_large(raw)
+        heard = await raw.hear_rest()
+        assert trio.current_time() == 21
+    assert heard.startswith(b"HTTP/1.1 503 ")
+    assert heard.count(b"HTTP/1.1") == 1
+    assert [each.rpartition("> ")[2] for each in caplog.messages] == ["took too long"]
+
+
+async def test_503_for_a_client_that_takes_nothing_is_a_reset(autojump_clock: MockClock) -> None:
+    timeouts = Timeouts(handler=8, send=30)
+    async with connect(answer, window=10, timeouts=timeouts) as client:
+        await client.raw.say(get("/slow"))
+        await trio.sleep(8 + 30)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        assert await client.raw.hear_exactly(10) == b"HTTP/1.1 5"
+        await client.raw.hear_reset()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_handler_that_is_cut_in_the_middle_of_a_send(
+    version: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(flood, window=65536, timeouts=Timeouts(handler=8)) as client:
+        await client.raw.say(get("/", "Connection: keep-alive", version=version))
+        await trio.sleep(9)
+        if version == "1.0":
+            await client.raw.hear_exactly(65536)
+            await client.raw.hear_reset()
+            assert client.server.empty
+        else:
+            heard = await client.raw.hear_rest()
+            assert len(heard) == 65536
+            assert not heard.endswith(b"0\r\n\r\n")
+            assert client.server.connections == 1  # It lingers.
+        await trio.sleep(1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+    assert [each.rpartition("> ")[2] for each in caplog.messages] == ["took too long"]
+
+
+async def test_a_handler_that_fails_after_its_time_behind_a_whole_response(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.send("whole")
+        await conn.finish()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(20)
+        raise ValueError
+
+    async with connect(handler, timeouts=Timeouts(handler=8), on_error=None) as client:
+        await client.raw.say(GET + GET)
+        heard = await client.raw.hear_rest()
+        assert trio.current_time() == 20
+    assert heard.endswith(b"\r\n\r\nwhole")
+    assert heard.count(b"HTTP/1.1") == 1
+
+
+async def test_who_is_turned_away_and_takes_nothing_is_reset(autojump_clock: MockClock) -> None:
+    limits = Limits(connections=1)
+    async with connect(path, window=10, limits=limits, overflow="reject") as client:
+        client.open()
+        refused = client.open()
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        await trio.sleep(60)
+        await wait_all_tasks_blocked()
+        assert await refused.hear_exactly(10) == b"HTTP/1.1 5"
+        await refused.hear_reset()
+        assert trio.lowlevel.current_statistics().tasks_living <= tasks - 2

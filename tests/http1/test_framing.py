@@ -79,7 +79,7 @@ def test_extensions_without_end_are_refused() -> None:
 def test_extensions_in_proportion_to_content_are_fine() -> None:
     reader = ChunkedReader(Limits(header_bytes=100))
     chunk = b"1000;sign=" + b"a" * 64 + b"\r\n" + b"x" * 0x1000 + b"\r\n"
-    assert len(reader.read(chunk * 100, 0)[0]) == 409600
+    assert len(reader.read(chunk * 50, 0)[0]) == 204800
 
 
 def test_trailers_without_end_are_refused() -> None:
@@ -95,7 +95,7 @@ def test_tiny_chunks_come_a_few_at_a_time() -> None:
     while not reader.ended:
         content, at = reader.read(data, at)
         sizes.append(len(content))
-    assert sizes == [256, 256, 256, 232]
+    assert sizes == [64] * 15 + [40]
 
 
 def test_trailers_are_waited_for() -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.http1.exchanges import GET
+from tests.http1.exchanges import GET, get
 from trio_httpd import (
     Connection,
     HTTPError,
@@ -169,3 +169,38 @@ async def test_what_a_second_task_could_not_send_is_not_held(autojump_clock: Moc
         await trio.sleep(2)
         await client.raw.hear()
         assert (await client.raw.hear_exactly(200_010)).endswith(b"x" + b"z" * 10)
+
+
+async def test_two_tasks_cannot_read_at_once() -> None:
+    async def handler(conn: Connection) -> bytes:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, conn)
+            await wait_all_tasks_blocked()
+            with pytest.raises(trio.BusyResourceError):
+                await conn.read_body()
+        return read_by_one[0]
+
+    async def read(conn: Connection) -> None:
+        read_by_one.append(await conn.read_body())
+
+    read_by_one: list[bytes] = []
+    async with connect(handler) as client:
+        await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+        await trio.testing.wait_all_tasks_blocked()
+        await client.raw.say(b"hello")
+        assert await client.raw.hear(b"\r\n\r\nhello")
+
+
+async def test_an_abort_takes_nothing_from_the_response_before_it() -> None:
+    async def handler(conn: Connection) -> str:
+        if conn.request.target == "/abort":
+            conn.abort()
+        else:
+            await wait_all_tasks_blocked()  # The next request arrives meanwhile.
+        return "whole"
+
+    async with connect(handler) as client:
+        await client.raw.say(GET)
+        await client.raw.say(get("/abort"))
+        assert await client.raw.hear(b"\r\n\r\nwhole")
+        await client.raw.hear_reset()

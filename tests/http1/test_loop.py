@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 
 from tests.http1.exchanges import GET, POST, echo, get, path, sleepy
+from tests.net.turns import counted_turns
 from trio_httpd import (
     Connection,
     Limits,
+    Options,
     Timeouts,
     serve_stream,
 )
-from trio_httpd.testing import MisbehavingStream, connect
+from trio_httpd._http1.loop import Http1Loop
+from trio_httpd._net.coalescing import WriteBatch
+from trio_httpd._net.deadlines import DeadlineWatcher
+from trio_httpd._net.transport import Transport
+from trio_httpd._server.options import context_of
+from trio_httpd.testing import MemoryStream, MisbehavingStream, Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 
@@ -97,6 +105,32 @@ async def test_a_fault_in_content_that_is_drained_closes() -> None:
         await client.raw.say(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         await client.raw.say(b"nonsense\r\n" + GET)
         assert (await client.raw.hear_rest()).count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("reads", [False, True])
+async def test_others_have_turns_while_tiny_chunks_are_read(
+    reads: bool, count: int, autojump_clock: MockClock
+) -> None:
+    seen: dict[str, list[int]] = {}
+
+    async def handler(conn: Connection) -> None:
+        seen.setdefault(conn.request.target, []).append(turns.count)
+        if conn.request.method == "POST" and reads:
+            await conn.discard_body()
+
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n"
+    async with connect(handler) as client, counted_turns() as turns:
+        raws = [client.open() for _ in range(count)]
+        for number, raw in enumerate(raws):
+            post = f"POST /{number} HTTP/1.1\r\nHost: a\r\n".encode()
+            await raw.say(post + chunks + get(f"/{number}"))
+        for raw in raws:
+            await raw.hear()
+            await raw.hear()
+    assert len(seen) == count
+    for before, after in seen.values():
+        assert after - before >= 8  # No task takes in more than 1024 chunks at a time.
 
 
 async def test_a_streaming_echo_keeps_the_transport() -> None:
@@ -315,19 +349,129 @@ async def test_no_request_is_served_that_cannot_be_answered(autojump_clock: Mock
     assert asked == ["/1"]
 
 
-async def test_a_task_that_still_reads_ends_the_turns() -> None:
+@pytest.mark.parametrize("framing", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+async def test_a_task_that_still_reads_is_told_and_the_transport_goes_on(framing: str) -> None:
+    told: list[str] = []
+
     async def handler(conn: Connection) -> str:
-        nursery.start_soon(swallow, conn)
-        await wait_all_tasks_blocked()
+        if conn.request.method == "POST":
+            nursery.start_soon(swallow, conn)
+            await wait_all_tasks_blocked()
         return "hello"
 
     async def swallow(conn: Connection) -> None:
-        with pytest.raises(trio.BrokenResourceError):
+        with pytest.raises(trio.ClosedResourceError):
             await conn.read_body()
+        with pytest.raises(RuntimeError, match="this response is finished"):
+            await conn.send("late")
+        told.append(conn.request.target)
+
+    content = {"C": b"12345", "T": b"5\r\n12345\r\n0\r\n\r\n"}[framing[0]]
+    async with trio.open_nursery() as nursery, connect(handler) as client:
+        await client.raw.say(f"POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n")
+        await client.raw.hear(b"\r\n\r\nhello")
+        await wait_all_tasks_blocked()
+        assert told == ["/"]
+        for half in (content[:3], content[3:] + GET):
+            await client.raw.say(half)
+            await wait_all_tasks_blocked()
+        assert await client.raw.hear(b"\r\n\r\nhello")
+
+
+async def test_a_task_that_still_reads_what_does_not_come_is_no_reason_to_wait(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> str:
+        nursery.start_soon(swallow, conn)
+        await wait_all_tasks_blocked()
+        conn.close_after_finish()
+        return "hello"
+
+    async def swallow(conn: Connection) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await conn.read_body()
+        assert trio.current_time() == 0
 
     async with trio.open_nursery() as nursery, connect(handler) as client:
         await client.raw.say(POST % 5)
         assert (await client.raw.hear_rest()).endswith(b"hello")
+        await trio.sleep(1.9)
+        assert client.server.connections == 1  # It lingers.
+        await trio.sleep(0.2)
+        assert client.server.empty
+        assert not client.raw.stream._incoming.was_reset
+
+
+async def test_a_task_that_still_reads_an_upgraded_stream_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        stream = await conn.upgrade()
+        await stream.send_all(b"last")
+        nursery.start_soon(swallow, stream)
+        await wait_all_tasks_blocked()
+
+    async def swallow(stream: trio.abc.Stream) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.receive_some()
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.receive_some()
+        told.append(trio.current_time())
+
+    told: list[float] = []
+    async with trio.open_nursery() as nursery, connect(handler) as client:
+        for _ in range(2):  # The client says nothing more, or something late.
+            raw = client.open()
+            await raw.say(get("/", "Connection: upgrade", "Upgrade: x"))
+            assert (await raw.hear_rest()).endswith(b"last")
+            await trio.sleep(1)
+            if told:
+                await raw.say("late")
+                await wait_all_tasks_blocked()
+            assert client.server.connections == 1
+            await trio.sleep(1)
+            await wait_all_tasks_blocked()
+            assert client.server.empty
+            assert not raw.stream._incoming.was_reset
+    assert told == [2, 3]
+
+
+async def test_a_task_that_still_sends_on_an_upgraded_stream_is_cut(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        stream = await conn.upgrade()
+        nursery.start_soon(flood, stream)
+        await trio.sleep(1)
+
+    async def flood(stream: trio.abc.Stream) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.send_all(bytes(100_000))
+
+    async with trio.open_nursery() as nursery, connect(handler, window=65536) as client:
+        await client.raw.say(get("/", "Connection: upgrade", "Upgrade: x"))
+        await trio.sleep(1)
+        await wait_all_tasks_blocked()
+        assert client.server.empty
+        await client.raw.hear()
+        await client.raw.hear_exactly(60_000)
+        await client.raw.hear_rest()
+        await client.raw.hear_reset()
+
+
+async def test_an_upgraded_stream_that_was_cut_ends_in_a_reset(autojump_clock: MockClock) -> None:
+    async def handler(conn: Connection) -> None:
+        stream = await conn.upgrade()
+        with trio.move_on_after(1):
+            await stream.send_all(bytes(100_000))
+
+    async with connect(handler, window=65536) as client:
+        await client.raw.say(get("/", "Connection: upgrade", "Upgrade: x"))
+        await trio.sleep(2)
+        assert client.server.empty
+        await client.raw.hear()
+        await client.raw.hear_rest()
+        await client.raw.hear_reset()
 
 
 async def test_an_upgraded_stream_is_lingered_on_unless_it_was_closed(
@@ -395,3 +539,59 @@ async def test_nothing_is_logged_unless_that_is_asked_for(
     async with connect(path) as client:
         await client.get("/")
     assert caplog.records == []
+
+
+# Context variables.
+
+
+class Incomparable:
+    """Has no say in whether it is equal to anything."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("make", [object, Incomparable])
+async def test_no_exchange_sees_what_another_has_set(make: Callable[[], object]) -> None:
+    who = contextvars.ContextVar[object]("who")
+    before = make()
+    who.set(before)
+    seen: list[bool] = []
+
+    async def handler(conn: Connection) -> None:
+        seen.append(who.get() is before)
+        who.set(make())
+
+    async with connect(handler) as client:
+        await client.raw.say(GET * 3)
+        await client.raw.say_eof()
+        assert (await client.raw.hear_rest()).count(b"HTTP/1.1 200") == 3
+    assert seen == [True] * 3
+
+
+# What should not happen.
+
+
+async def test_a_wake_up_for_nothing_is_waited_out() -> None:
+    class Reluctant(MemoryStream):
+        reluctant = True
+
+        def receive_nowait(self, max_bytes: int) -> bytes | None:
+            self.reluctant = not self.reluctant
+            return None if not self.reluctant else super().receive_nowait(max_bytes)
+
+    near, far = memory_streams()
+    async with connect(path) as client:
+        client.server.add_stream(Reluctant(near._outgoing, near._incoming))
+        await Raw(far).say(GET)
+        assert await Raw(far).hear(b"\r\n\r\n/")
+
+
+async def test_a_transport_that_goes_on_is_not_closed(nursery: trio.Nursery) -> None:
+    context = context_of(path, Options())
+    deadlines = DeadlineWatcher(context.timeouts)
+    transport = Transport(memory_streams()[0], deadlines, WriteBatch(), nursery.start_soon)
+    with pytest.raises(AssertionError, match="this transport goes on"):
+        await Http1Loop(transport, context).close_gracefully()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from trio_httpd import Limits, PeerError
-from trio_httpd._http1.heads import read_by_law
+from trio_httpd._http1.heads import parse_with_h11
 from trio_httpd._http1.parser import Http1Parser
 from trio_httpd._message.request import RequestHead
 
@@ -129,7 +129,7 @@ def test_what_nobody_has_read_can_be_taken_once() -> None:
 )
 def test_what_h11_refuses_beyond_the_gate_is_refused_in_our_words(raw: bytes, status: int) -> None:
     with pytest.raises(PeerError, match=f"{status} malformed request head"):
-        read_by_law(raw)
+        parse_with_h11(raw)
 
 
 def test_a_head_in_single_bytes_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:

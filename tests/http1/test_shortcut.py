@@ -3,23 +3,25 @@ from __future__ import annotations
 import gc
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.static.files.manual_queue import ManualQueue
 from trio_httpd import Connection, Docroot, HTTPError, Limits, Options, Timeouts
 from trio_httpd._http1.shortcut import Shortcut, WrittenResponse
 from trio_httpd._message.request import RequestHead
 from trio_httpd._server.options import context_of
+from trio_httpd._static.file_server import FileServer
 from trio_httpd._static.files.cache import SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import FilePath
-from trio_httpd.testing import connect
-from trio_httpd.testing.raw import Raw
+from trio_httpd.testing import Raw, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")
 
@@ -106,33 +108,25 @@ async def test_the_shortcut_leads_to_the_same_bytes(
 
 def known(docroot: Docroot, request: RequestHead, **options: Any) -> WrittenResponse | None:
     """Return what the shortcut knows of a file that was sent a moment ago."""
-    context = context_of(docroot, Options(**options))
-    context.held = OpenFileCache(8)
+    cache = OpenFileCache(8)
+    context = replace(context_of(docroot, Options(**options)), files=FileServer(cache))
     shortcut = Shortcut.of(context)
     if shortcut is None:
         return None
-    with context.held.opened(Forgetful()):
+    with cache.opened(ManualQueue()):
         found = open_path(docroot, FilePath((b"a.txt",), is_folder=False))
         assert isinstance(found, FoundFile)
-        with FileVariants(docroot, found) as published:
-            published.plain.content = b"hello"
-            context.held.keep(docroot, "/a.txt", published)
+        with FileVariants(docroot, found) as variants:
+            variants.identity.content = b"hello"
+            cache.keep(docroot, "/a.txt", variants)
             return shortcut.answer_to(request)
-
-
-class Forgetful:
-    def enter(self, item: object) -> None:
-        """Forget it."""
-
-    def leave(self, item: object) -> None:
-        """It was not there."""
 
 
 def head(method: str = "GET", target: str = "/a.txt", **more: Any) -> RequestHead:
     return RequestHead(method, target, "1.1", more.pop("lines", b"Host: a\r\n"), **more)
 
 
-def test_a_plain_request_for_a_held_file_is_known_at_once(folder: Path) -> None:
+def test_a_plain_request_for_a_cached_file_is_known_at_once(folder: Path) -> None:
     response = known(Docroot(folder), head())
     assert response is not None
     assert response.data.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -244,3 +238,16 @@ def written(size: int) -> bool:
     gc.collect()
     responses = [each for each in gc.get_objects() if type(each) is WrittenResponse]
     return any(each.size == size for each in responses)
+
+
+async def test_a_short_answer_waits_for_the_one_before_it(folder: Path) -> None:
+    folder.joinpath("a.txt").write_bytes(b"x" * 4321)
+    async with connect(Docroot(folder), window=1000) as client:
+        for _ in range(2):
+            await exchange(client.raw, PLAIN)
+        for _ in range(2):  # The second comes while the first is on its way.
+            await client.raw.say(PLAIN)
+            await wait_all_tasks_blocked()
+        for _ in range(2):
+            assert (await client.raw.hear()).startswith(b"HTTP/1.1 200 ")
+            assert await client.raw.hear_exactly(4321) == b"x" * 4321

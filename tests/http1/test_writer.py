@@ -16,7 +16,7 @@ from trio_httpd._http1.writer import (
 )
 from trio_httpd._message.response import Fields, RenderedFields
 
-STANDING = RenderedFields([(b"A", b"b")])
+DEFAULTS = RenderedFields([(b"A", b"b")])
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Head:
 
     status: int = 200
     reason: bytes = b""
-    standing: RenderedFields = STANDING
+    rendered: RenderedFields = DEFAULTS
     fields: Fields = field(default_factory=lambda: [(b"C", b"d")])
     length: int | None = None
     bodiless: bool = False

@@ -10,13 +10,14 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import trio
 from trio.testing import MockClock
 
 from tests.conformance.table import load
-from trio_httpd import Connection, HTTPError
+from trio_httpd import Connection, HandlerResult, HTTPError
 from trio_httpd.testing import Client, Raw, connect
 
 BATCH = 50
@@ -41,7 +42,21 @@ class Watch(logging.Handler):
             self.alarms.append(text)
 
 
-async def handler(conn: Connection) -> bytes | str | None:
+@contextmanager
+def no_alarms() -> Iterator[None]:
+    """Assert that nothing is logged inside that is no mere information."""
+    watch, logger = Watch(), logging.getLogger("trio_httpd")
+    logger.addHandler(watch)
+    level, logger.level = logger.level, logging.DEBUG
+    try:
+        yield
+    finally:
+        logger.removeHandler(watch)
+        logger.setLevel(level)
+    assert not watch.alarms, watch.alarms[:5]
+
+
+async def handler(conn: Connection) -> HandlerResult:
     """Use a bit of everything, chosen by the request."""
     match (len(conn.request.target) + len(conn.request.headers)) % 5:
         case 0:
@@ -133,18 +148,10 @@ def fuzz(count: int, seed: int) -> Counter[bytes]:
         AssertionError, ExceptionGroup: a law was broken.
     """
     heard: Counter[bytes] = Counter()
-    watch = Watch()
-    logger = logging.getLogger("trio_httpd")
-    logger.addHandler(watch)
-    level, logger.level = logger.level, logging.DEBUG
-    try:
+    with no_alarms():
         source = inputs(count, seed)
         while batch := list(islice(source, BATCH)):
             trio.run(play_batch, batch, heard, clock=MockClock(autojump_threshold=0))
-    finally:
-        logger.removeHandler(watch)
-        logger.setLevel(level)
-    assert not watch.alarms, watch.alarms[:5]
     return heard
 
 

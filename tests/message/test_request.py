@@ -129,7 +129,7 @@ def test_a_raw_path_is_as_it_was_sent(target: str, raw_path: str) -> None:
     ],
 )  # fmt: skip
 def test_conditions_and_ranges_are_seen_in_the_lines(lines: bytes, expected: bool) -> None:
-    assert Request(RequestHead("GET", "/", "1.1", lines)).is_conditional_or_range == expected
+    assert Request(RequestHead("GET", "/", "1.1", lines))._is_conditional_or_range == expected
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_a_file_that_the_system_does_not_send_is_read_inline(
     readers: set[int] = set()
     read = os.pread
     monkeypatch.setattr(os, "pread", pread)
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", refusing)
+    monkeypatch.setattr("trio_httpd.testing._client.memory_streams", refusing)
     (tmp_path / "file").write_bytes(CONTENT)
     async with connect(Docroot(tmp_path), timeouts=Timeouts(handler=1)) as client:
         assert (await client.get("/file")).body == CONTENT

@@ -1,3 +1,5 @@
+"""A deadline expires at its time, to the moment, unless it is left before."""
+
 from __future__ import annotations
 
 import math
@@ -7,6 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trio_httpd import Timeouts
 from trio_httpd._net.deadlines import DeadlineQueue, DeadlineWatcher
+from trio_httpd._net.ending import Ending
 
 
 class Expiring:
@@ -81,3 +84,38 @@ async def test_a_queue_may_be_added(autojump_clock: MockClock) -> None:
     watcher.add_queue("another", 3).enter(item)
     await watcher.expire_next(trio.sleep_forever)
     assert item.expired == [("another", 3)]
+
+
+async def test_each_phase_says_how_a_transport_ends_that_ran_out_of_time() -> None:
+    watcher = DeadlineWatcher(Timeouts())
+    assert watcher.connection_setup.ending is watcher.keep_alive.ending is Ending.CLOSE
+    assert watcher.header.ending is Ending.HEADER_EXPIRED
+    assert watcher.handler.ending is Ending.HANDLER_EXPIRED
+    assert watcher.send.ending is Ending.GONE
+
+
+class Renewing(Expiring):
+    """Begins its phase anew as often as it may, and lets another leave."""
+
+    def __init__(self, other: Expiring) -> None:
+        super().__init__()
+        self._other = other
+
+    def expire(self, phase: DeadlineQueue) -> None:
+        super().expire(phase)
+        phase.leave(self._other)
+        if len(self.expired) < 3:
+            phase.enter(self)
+
+
+async def test_who_expires_may_begin_anew_and_let_others_leave(autojump_clock: MockClock) -> None:
+    watcher, other = DeadlineWatcher(Timeouts(send=10)), Expiring()
+    renewing = Renewing(other)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch, watcher)
+        watcher.send.enter(renewing)
+        watcher.send.enter(other)
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+    assert renewing.expired == [("send", 10), ("send", 20), ("send", 30)]
+    assert other.expired == []

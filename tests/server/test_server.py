@@ -483,7 +483,57 @@ async def test_deadlines_outlive_an_earlier_handler_nursery(autojump_clock: Mock
         server.close()
 
 
+class Unsendable(MemoryStream):
+    """Raises what no stream should, the first time."""
+
+    raised = False
+
+    def send_nowait(self, data: bytes | memoryview) -> int:
+        if self.raised:
+            return super().send_nowait(data)
+        self.raised = True
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("after", ["returned", "finished", "flushed"])
+async def test_no_response_follows_one_that_a_stream_has_lost(after: str) -> None:
+    async def handler(conn: Connection) -> str | None:
+        if after == "returned":
+            return "first"
+        await conn.send("first")
+        await (conn.finish() if after == "finished" else conn.flush())
+        return None
+
+    near, far = memory_streams()
+    reported: list[Exception] = []
+    server = Server(handler, on_error=lambda problem, *_: reported.append(problem))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve, ())
+        server.add_stream(Unsendable(near._outgoing, near._incoming))
+        await Raw(far).say(GET + GET)
+        await Raw(far).hear_end()
+        server.close()
+    assert [type(problem) for problem in reported] == [ZeroDivisionError]
+
+
 async def test_a_stream_that_raises_oddly_may_be_let_out_once() -> None:
     near, _ = memory_streams()
     with pytest.RaisesGroup(ZeroDivisionError):
         await serve_stream(hello, OddStream(near._outgoing, near._incoming), on_error="raise")
+
+
+async def test_what_becomes_of_failures_may_change_while_serving() -> None:
+    async def failing(conn: Connection) -> None:
+        raise ZeroDivisionError
+
+    told: list[Exception] = []
+
+    def tell(problem: Exception, conn: object, doing: str) -> None:
+        told.append(problem)
+
+    async with connect(failing, on_error=None) as client:
+        assert client.server.on_error is None
+        client.server.on_error = tell
+        assert client.server.on_error is tell
+        assert (await client.get("/")).status == 500
+    assert [type(problem) for problem in told] == [ZeroDivisionError]

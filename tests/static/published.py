@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 
 
@@ -42,3 +43,11 @@ def until_the_clock_ticks(folder: Path) -> None:
     while probe.stat().st_ctime_ns == began:
         os.utime(probe)
     probe.unlink()
+
+
+def make_pipe_and_socket(folder: Path) -> None:
+    """Make ``pipe`` and ``socket`` there."""
+    os.mkfifo(folder / "pipe")
+    # The path of a socket may be too long for its address: so it is bound from within.
+    with chdir(folder), socket.socket(socket.AF_UNIX) as sock:
+        sock.bind("socket")

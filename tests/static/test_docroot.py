@@ -50,7 +50,7 @@ def test_a_docroot_does_not_change_with_what_it_was_made_from() -> None:
     auth["c"], pages[403] = "d", "b"
     headers.clear()
     assert docroot == before
-    assert not docroot.rules.admits("Basic Yzpk")
+    assert not docroot._rules.admits("Basic Yzpk")
     with pytest.raises(TypeError):
         docroot.auth["c"] = "d"  # type: ignore[index]
     with pytest.raises(TypeError):
@@ -60,7 +60,7 @@ def test_a_docroot_does_not_change_with_what_it_was_made_from() -> None:
 def test_a_password_is_not_shown() -> None:
     docroot = Docroot(".", auth={"ann": "secret"})
     assert "secret" not in repr(docroot)
-    assert "secret" not in repr(docroot.rules)
+    assert "secret" not in repr(docroot._rules)
 
 
 def test_the_path_is_one() -> None:

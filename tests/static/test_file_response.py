@@ -245,7 +245,7 @@ async def test_a_file_that_the_system_does_not_send_is_read(
         near.refuses = True
         return near, far
 
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", refusing)
+    monkeypatch.setattr("trio_httpd.testing._client.memory_streams", refusing)
     assert (await answer(Docroot(folder), "/big.bin")).body == BIG
     first, last = MIDDLE
     response = await answer(Docroot(folder), "/big.bin", Range=f"bytes={first}-{last}")
@@ -267,7 +267,7 @@ async def test_a_file_that_cannot_be_read_cuts_the_response_and_is_our_fault_unl
         near.fails = OSError(number, os.strerror(number))
         return near, far
 
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", failing)
+    monkeypatch.setattr("trio_httpd.testing._client.memory_streams", failing)
     async with connect(Docroot(folder), on_error=None) as client:
         await client.raw.say(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
         head = await client.raw.hear_rest()
@@ -335,7 +335,7 @@ async def test_a_file_that_grows_or_goes_is_sent_whole(
 async def test_what_is_of_one_window_is_of_one_state(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_httpd.testing.client.memory_streams", fileless_streams)
+    monkeypatch.setattr("trio_httpd.testing._client.memory_streams", fileless_streams)
     (folder / "big.bin").write_bytes(BIG[: WINDOW - 1])
     assert await while_it_is_sent(folder, rewrite) == 0
 

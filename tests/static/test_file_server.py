@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,17 @@ from typing import Any
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.static.published import descriptors, few_descriptors, until_the_clock_ticks
+from tests.static.published import (
+    descriptors,
+    few_descriptors,
+    make_pipe_and_socket,
+    until_the_clock_ticks,
+)
 from trio_httpd import Connection, Docroot
 from trio_httpd._message.errors import HeaderItems
+from trio_httpd._static.files.cache import OpenFileCache
+from trio_httpd._static.files.lookup import open_path
+from trio_httpd._static.files.open_file import OpenFile
 from trio_httpd.testing import Client, ClientResponse, connect
 
 pytestmark = pytest.mark.usefixtures("fresh_files_too")
@@ -209,6 +217,25 @@ async def test_a_page_that_is_missing_is_told_to_the_log_once_and_the_status_sta
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
 
 
+async def test_a_page_for_an_error_empties_the_cache_if_descriptors_run_out(folder: Path) -> None:
+    async with publishing(folder, error_pages={404: "error.html"}) as client:
+        await client.get("/a.txt")
+        with few_descriptors(1):
+            response = await client.get("/nothing")
+    assert (response.status, response.text()) == (404, "this is error.html")
+
+
+async def test_a_page_is_not_missing_if_descriptors_run_out(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with publishing(folder, error_pages={404: "error.html"}) as client:
+        assert (await client.get("/nothing")).text() == "this is error.html"
+        with few_descriptors(1):
+            response = await client.get("/nothing")
+    assert (response.status, response.text()) == (404, "Not Found\n")
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("follow", [False, True, "anywhere"])
 async def test_a_hidden_page_is_sent_whatever_links_are_followed(folder: Path, follow: Any) -> None:
     response = await answers(
@@ -393,12 +420,7 @@ async def test_what_is_hidden_is_404(
 @pytest.fixture
 def odd(folder: Path) -> Path:
     """Return that folder with what is no file in it."""
-    os.mkfifo(folder / "pipe")
-    here = Path.cwd()
-    os.chdir(folder)
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind("socket")
-    os.chdir(here)
+    make_pipe_and_socket(folder)
     (folder / "device").symlink_to("/dev/zero")
     (folder / "drain").symlink_to("pipe")
     (folder / "a.css").write_text("this is a.css")
@@ -461,7 +483,7 @@ async def test_the_docroot_may_be_a_link_itself(folder: Path, tmp_path: Path) ->
         assert response.text() == "this is a.txt"
 
 
-# Compressed forms.
+# Compressed variants.
 
 
 @pytest.mark.parametrize(
@@ -491,7 +513,7 @@ async def test_the_form_is_sent_that_the_peer_likes_best(
 
 
 @pytest.mark.parametrize(("follow", "text"), [(False, "plain"), (True, "packed")])
-async def test_a_link_to_a_compressed_form_is_one_where_links_are_followed(
+async def test_a_link_to_a_compressed_variant_is_one_where_links_are_followed(
     folder: Path, follow: bool, text: str
 ) -> None:
     (folder / "c.txt").write_text("plain")
@@ -586,7 +608,7 @@ async def test_head_of_a_listing_has_no_content(folder: Path) -> None:
     assert (response.status, response.body) == (200, b"")
 
 
-async def test_a_listing_that_nobody_takes_holds_no_descriptor(folder: Path) -> None:
+async def test_a_listing_that_nobody_takes_has_no_descriptor_open(folder: Path) -> None:
     for number in range(1000):
         (folder / "bare" / str(number)).touch()
     async with connect(Docroot(folder, listing=True), window=4096) as client:
@@ -600,8 +622,17 @@ async def test_a_listing_that_nobody_takes_holds_no_descriptor(folder: Path) -> 
         assert descriptors() == before
 
 
+@pytest.mark.parametrize("more", [2, 3])
+async def test_a_listing_empties_the_cache_before_it_is_503(folder: Path, more: int) -> None:
+    async with publishing(folder, listing=True) as client:
+        for target in ("/a.txt", "/b.css"):
+            await client.get(target)
+        with few_descriptors(more):
+            assert (await client.get("/bare/")).status == 200
+
+
 @pytest.mark.parametrize("more", [0, 1, 2])
-async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, more: int) -> None:
+async def test_a_listing_is_503_if_descriptors_run_out(folder: Path, more: int) -> None:
     async with publishing(folder, listing=True, index=()) as client:
         await client.get("/a.txt")
         client.server._runtime.files.cache.clear()
@@ -610,11 +641,13 @@ async def test_a_listing_for_which_descriptors_are_lacking_is_503(folder: Path, 
         assert (await client.get("/")).status == 200
 
 
-# What is held.
+# What is in the cache.
 
 
 @pytest.mark.parametrize("is_handler", [False, True])
-async def test_who_waits_for_a_small_file_holds_it(folder: Path, is_handler: bool) -> None:
+async def test_a_response_under_way_keeps_the_content_of_a_small_file(
+    folder: Path, is_handler: bool
+) -> None:
     async def handler(conn: Connection) -> None:
         await conn.serve_file(docroot=docroot)
 
@@ -632,7 +665,7 @@ async def test_who_waits_for_a_small_file_holds_it(folder: Path, is_handler: boo
             assert await raw.hear_exactly(100_000) == BIG[:100_000]
 
 
-async def test_a_handler_can_say_what_goes_with_a_file_that_is_held(folder: Path) -> None:
+async def test_a_handler_can_set_fields_for_a_cached_file(folder: Path) -> None:
     async def handler(conn: Connection) -> None:
         conn.add_header("X-Own", conn.request.query_string)
         conn.set_header("Server", "mine")
@@ -645,3 +678,95 @@ async def test_a_handler_can_say_what_goes_with_a_file_that_is_held(folder: Path
             assert response.text() == "this is a.txt"
             assert response.headers.getall("X-Own") == [str(number)]
             assert response.headers.getall("Server") == ["mine"]
+
+
+class Calls:
+    """Counts the calls of the functions of which a request shall need few."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.counts: Counter[str] = Counter()
+        monkeypatch.setattr(OpenFileCache, "find", self._counted("find", OpenFileCache.find))
+        monkeypatch.setattr(OpenFile, "is_as_opened", self._counted("ask", OpenFile.is_as_opened))
+        opening = "trio_httpd._static.file_server.open_path"
+        monkeypatch.setattr(opening, self._counted("open", open_path))
+
+    def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*args: Any, **keywords: Any) -> Any:
+            self.counts[name] += 1
+            return function(*args, **keywords)
+
+        return counting
+
+    def taken(self) -> dict[str, int]:
+        """Return how many there were since this was called last."""
+        counts, self.counts = dict(self.counts), Counter()
+        return counts
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    return Calls(monkeypatch)
+
+
+LOOKED_UP: list[tuple[str, dict[str, Any], int]] = [
+    ("/a.txt", {}, 1),
+    ("/big.bin", {}, 1),
+    ("/docs/", {}, 1),
+    ("/a.txt", {"precompressed": ("br", "gzip")}, 3),
+    ("/a.txt", {"cors": True}, 1),
+]
+"""Targets, options, and how many files are open for one."""
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("field", [{}, {"Range": "bytes=0-3"}, {"If-None-Match": "*"}])
+@pytest.mark.parametrize("case", LOOKED_UP)
+async def test_a_request_looks_up_its_file_once(
+    folder: Path,
+    calls: Calls,
+    case: tuple[str, dict[str, Any], int],
+    field: dict[str, str],
+    method: str,
+) -> None:
+    async def handler(conn: Connection) -> None:
+        await conn.serve_file(docroot=docroot)
+
+    target, options, files = case
+    docroot = Docroot(folder, **options)
+    async with connect(handler) as client:
+        await client.request(method, target, headers=field)
+        assert calls.taken() == {"find": 1, "open": 1}
+        for _ in range(3):
+            await client.request(method, target, headers=field)
+            assert calls.taken() == {"find": 1, "ask": files}
+
+
+@pytest.mark.parametrize(("target", "options", "files"), LOOKED_UP)
+async def test_a_docroot_as_the_handler_asks_once_whether_a_file_has_changed(
+    folder: Path, calls: Calls, target: str, options: dict[str, Any], files: int
+) -> None:
+    async with publishing(folder, **options) as client:
+        await client.get(target)
+        assert calls.taken()["open"] == 1
+        for _ in range(3):
+            await client.get(target)
+            counts = calls.taken()
+            assert (counts["ask"], "open" in counts) == (files, False)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "status"),
+    [
+        ("/nothing", {}, 404),
+        ("/docs", {}, 301),
+        ("/bare/", {"listing": True}, 200),
+        ("/a.txt/", {}, 404),
+    ],
+)
+async def test_what_is_no_file_is_looked_up_each_time_and_once(
+    folder: Path, calls: Calls, target: str, options: dict[str, Any], status: int
+) -> None:
+    async with publishing(folder, **options) as client:
+        for _ in range(2):
+            assert (await client.get(target)).status == status
+            assert calls.taken()["open"] == 1

@@ -398,7 +398,7 @@ async def test_a_tag_of_the_handler_goes_with_any_answer(folder: Path) -> None:
         assert response.headers.getall("ETag") == ['"own"']
 
 
-async def test_what_is_held_is_given_up_for_want_of_descriptors(folder: Path) -> None:
+async def test_exhaustion_empties_the_cache(folder: Path) -> None:
     async def handler(conn: Connection) -> None:
         if conn.request.path == "/sent":
             await conn.send_file(folder / "a b.txt")
@@ -412,7 +412,7 @@ async def test_what_is_held_is_given_up_for_want_of_descriptors(folder: Path) ->
             assert (await client.get("/sent")).text() == "hello"
 
 
-async def test_want_of_descriptors_is_503_without_a_line_in_the_log(
+async def test_exhaustion_is_503_without_a_line_in_the_log(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handler(conn: Connection) -> None:

@@ -192,7 +192,7 @@ async def test_the_server_itself_is_no_file(folder: Path) -> None:
     assert heard.startswith(b"HTTP/1.1 405 ")
 
 
-async def test_want_of_descriptors_is_503_without_a_line_in_the_log(
+async def test_exhaustion_is_503_without_a_line_in_the_log(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "trio_httpd.connection")
@@ -204,7 +204,7 @@ async def test_want_of_descriptors_is_503_without_a_line_in_the_log(
     assert caplog.records == []
 
 
-async def test_what_is_held_is_given_up_for_want_of_descriptors(folder: Path) -> None:
+async def test_exhaustion_empties_the_cache(folder: Path) -> None:
     async with connect(Docroot(folder)) as client:
         for target in ("/", "/a%20b.txt"):
             assert (await client.get(target)).status == 200

@@ -255,7 +255,7 @@ def test_who_reads_it_may_leave(folder: Path) -> None:
         (["--mount", "/a=nowhere"], "trio-httpd: no such folder: nowhere\n"),
         (
             ["--spa", "hall_app:hello"],
-            "trio-httpd: --spa is about a folder, and hall_app:hello is a handler\n",
+            "trio-httpd: --spa applies to a folder, and hall_app:hello is a handler\n",
         ),
         (["-b", "192.0.2.1"], "trio-httpd: 192.0.2.1 is no address of this machine\n"),
     ],

@@ -42,7 +42,7 @@ async def pair_with(readiness: SharedEpoll) -> AsyncIterator[Pair]:
     near, far = socket.socketpair()
     with far:
         async with SocketStream(near) as stream:
-            stream.wait_with(readiness)
+            stream._wait_with(readiness)
             yield stream, far
 
 
@@ -61,7 +61,7 @@ async def test_watched_sockets_are_streams_as_trio_has_them() -> None:
         async def pair() -> tuple[SocketStream, SocketStream]:
             streams = near, far = [SocketStream(sock) for sock in socket.socketpair()]
             for stream in streams:
-                stream.wait_with(readiness)
+                stream._wait_with(readiness)
             return near, far
 
         async def clogged() -> tuple[SocketStream, SocketStream]:
@@ -203,7 +203,7 @@ async def test_an_error_in_the_queue_is_no_end() -> None:
         async with telling() as readiness:
             stream, far = tcp_pair_with_error()
             async with stream, trio.open_nursery() as nursery:
-                stream.wait_with(readiness)
+                stream._wait_with(readiness)
                 nursery.start_soon(stream.receive_some)
                 await wait_all_tasks_blocked(0.01)  # Nobody is busy.
                 clog(stream)
@@ -283,7 +283,7 @@ async def test_without_an_epoll_sockets_wait_on_their_own(monkeypatch: pytest.Mo
         patch.setattr(select, "epoll", lacking)
         near, far = socket.socketpair()
         stream = SocketStream(near)
-        stream.wait_with(readiness)
+        stream._wait_with(readiness)
     with readiness.opened(), far:
         async with stream:
             far.send(b"x")

@@ -97,7 +97,7 @@ async def test_waiting_is_one_step_whether_something_is_there_or_not(pair: Maker
     async with near, far, trio.open_nursery() as nursery:
         with readiness.opened():
             if isinstance(near, SocketStream):
-                near.wait_with(readiness)
+                near._wait_with(readiness)
                 nursery.start_soon(readiness.tell)
             steps = Steps()
             nursery.start_soon(far.send_all, b"late")

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 import trio_httpd.testing.plugin
 from trio_httpd import Connection, Timeouts
-from trio_httpd.testing.plugin import OpenClient
+from trio_httpd.testing import OpenClient
 
 
 async def greet(conn: Connection) -> str:

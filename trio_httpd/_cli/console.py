@@ -1,4 +1,4 @@
-"""The console: what the command says, where, and what if nobody reads it.
+"""The console: where the output of the command goes, and what happens if nobody reads it.
 
 Text goes to standard output or standard error at once, a line at a time, and may hold
 whatever a file name can. Who reads it may leave: ``trio-httpd | head -1`` serves on. Who

@@ -1,7 +1,7 @@
-"""Folder flags: the part of the command's arguments that is about folders.
+"""Docroot flags: the arguments of the command that apply to folders.
 
-Arguments come in; `Folder` objects go out. A flag in front of the first ``--mount`` is
-about the TARGET, one behind a ``--mount`` about the folder that this one names.
+Arguments come in; `Folder` objects go out. A flag before the first ``--mount`` applies to the
+TARGET, a flag after a ``--mount`` to the folder of that mount.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TARGET behind a bare flag would be taken for it."""
 
 
 class _AboutFolder(argparse.Action):
-    """Has a value noted with the folder that it is about."""
+    """Notes a value with the folder that it applies to."""
 
     def __call__(
         self,
@@ -74,10 +74,10 @@ def spelled_out(arguments: Iterable[str]) -> list[str]:
 
 
 _PATTERNS = """\
-Flags in front of the first --mount are about the TARGET, those behind a --mount about
-its folder. A PATTERN is that of a shell, so quote it: without a slash it is about names,
-with one about paths from the folder, and ** fits slashes too. What stands in [=...] can
-be left out, and needs the "=" if it is not."""
+Flags before the first --mount apply to the TARGET, flags after a --mount to its folder.
+A PATTERN is a shell pattern, so quote it: without a slash it matches names, with one it
+matches paths from the folder, and ** matches slashes too. A value in [=...] is optional,
+and needs the "="."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Folder options: what the command line says of a folder, as a `Docroot` takes it.
+"""Docroot options: values of flags become the keyword arguments of a `Docroot`.
 
-Values come in as they were written, one after the other; each is tried at once, so that
-a complaint is about the last. The keywords of a `Docroot` go out.
+Values come in as they were written, one after the other. Each is tried at once, so that an
+error message is about the last one.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def read_charset(values: Sequence[str]) -> str | None:
 
 
 def read_users(values: Iterable[str]) -> dict[str, str]:
-    """Return passwords by user. No complaint shows what may be one."""
+    """Return passwords by user. No error message shows a password."""
     users: dict[str, str] = {}
     for value in values:
         user, _, password = value.partition(":")

@@ -1,8 +1,8 @@
-"""The command line: ``trio-httpd``, folders or a handler on a port.
+"""Main: the command ``trio-httpd``, which serves folders or a handler on a port.
 
-Arguments come in, a process that serves goes out. Standard output has the start line
-and the access log; standard error has complaints and the rest of the log. The exit
-status is 0 after SIGINT or SIGTERM, and 2 where nothing could be served.
+In come arguments; a process that serves comes out. The start lines and the access log go to
+standard output; errors, warnings and the rest of the log go to standard error. The exit
+status is 0 after SIGINT or SIGTERM, and 2 if nothing could be served.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .._static.mounts import Mounts
 from .console import log_to, printable, write
 from .docroot_flags import add_folder_options, add_mounts, spelled_out
 from .docroot_options import Folder
-from .target import Places, UsageError, UserCodeError, find_site, format_foreign, ways_around
+from .target import Places, UsageError, UserCodeError, find_site, format_user_code, ways_around
 
 PROGRAM = "trio-httpd"
 
@@ -54,17 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the exit status.
 
     Raises:
-        SystemExit: after ``--help``, or where the arguments make no sense.
+        SystemExit: after ``--help``, or if the arguments are not valid.
     """
     fill_standard()
     try:
         return _obey(parse_arguments(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         return 0  # While the handler's module was imported, most likely.
-    except UsageError as complaint:
-        write(sys.stderr, f"{PROGRAM}: {printable(str(complaint))}\n")
-    except UserCodeError as failure:
-        write(sys.stderr, "".join(format_foreign(failure.problem)))
+    except UsageError as problem:
+        write(sys.stderr, f"{PROGRAM}: {printable(str(problem))}\n")
+    except UserCodeError as problem:
+        write(sys.stderr, "".join(format_user_code(problem.cause)))
     finally:
         write(sys.stdout, "")  # What was printed without a flush, ``--help`` for one.
     return 2
@@ -99,7 +99,7 @@ def _obey(arguments: argparse.Namespace) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, as everything here does."""
+    """Reports an error in one line, as everything here does."""
 
     def error(self, message: str) -> NoReturn:
         write(sys.stderr, f"{PROGRAM}: {printable(message)} (--help explains)\n")
@@ -111,16 +111,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what ``arguments`` say.
+    """Return ``arguments``, parsed.
 
     Raises:
-        SystemExit: after ``--help``, or where they make no sense.
+        SystemExit: after ``--help``, or if they are not valid.
     """
     return build_parser().parse_args(spelled_out(arguments))
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return what reads the arguments, once they are spelled out."""
+    """Return the parser of arguments that went through `spelled_out`."""
     parser = _Parser(
         prog=PROGRAM,
         usage=_USAGE,
@@ -149,16 +149,18 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_server_options(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where", "About everything, wherever these flags stand.")
-    where.add_argument(
+    network = parser.add_argument_group(
+        "network", "These apply to the whole server, wherever they stand."
+    )
+    network.add_argument(
         "-p",
         "--port",
         type=port_number,
         default=8000,
-        help="the port to listen on, 0 to 65535; 0 takes one that is free, which the first line"
-        " of output tells (default: 8000)",
+        help="the port to listen on, 0 to 65535; 0 takes a free one, which the first line of"
+        " output shows (default: 8000)",
     )
-    where.add_argument(
+    network.add_argument(
         "-b",
         "--bind",
         metavar="HOST",
@@ -168,16 +170,16 @@ def _add_server_options(parser: argparse.ArgumentParser) -> None:
         " every interface of this machine, so that others can reach it (default: 127.0.0.1,"
         " which only this machine reaches)",
     )
-    told = parser.add_argument_group("what is told")
-    told.add_argument(
+    logging = parser.add_argument_group("logging and information")
+    logging.add_argument(
         "--access-log",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="write a line for each request to standard output, in the Combined Log Format;"
         " --no-access-log writes none",
     )
-    told.add_argument("--version", action="store_true", help="print the version and end")
-    told.add_argument("-h", "--help", action="help", help="print this and end")
+    logging.add_argument("--version", action="store_true", help="print the version and end")
+    logging.add_argument("-h", "--help", action="help", help="print this and end")
 
 
 def port_number(text: str) -> int:

@@ -1,8 +1,8 @@
-"""Loading: what the TARGET and the mounts of the command mean, folders or a handler.
+"""Target: the TARGET and the mounts of the command become a handler.
 
-A TARGET that is a folder goes first. Else it is ``module:name``, and the module is
-imported: what it raises is the user's to read, in a traceback without frames of ours.
-A mount is a folder always.
+A TARGET is a folder if there is one of that name. Otherwise it is ``module:name``, and the
+module is imported: if that raises, the user sees the traceback without our own frames. A
+mount is always a folder.
 """
 
 from __future__ import annotations
@@ -34,26 +34,30 @@ Places = list[tuple[str, str]]
 
 
 class UsageError(Exception):
-    """Why nothing is served, as one line."""
+    """The command was called wrongly; the text is one line for the user."""
 
 
 class UserCodeError(Exception):
-    """Carries what the user's own code raised while a handler was looked up."""
+    """The user's own code raised while the handler was looked up.
 
-    def __init__(self, problem: Exception) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    Args:
+        cause: what it raised.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
 def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, Places]:
-    """Return the handler of all that is served, and how what is served where is shown.
+    """Return the handler of the whole server, and the folders with their paths, for display.
 
     Args:
         target: None is the current folder, or nothing where folders are mounted.
         folders: the first says how the TARGET is published, the others are mounted.
 
     Raises:
-        UsageError: something is not there, or does not go together.
+        UsageError: something does not exist, or does not go together.
         UserCodeError: the user's own code raised.
     """
     about, *mounted = folders
@@ -67,7 +71,7 @@ def find_site(target: str | None, folders: Sequence[Folder]) -> tuple[Handler, P
         docroots.insert(0, ("/", target_folder(target, about)))
     elif about.flags:
         raise UsageError(
-            f"{about.flags[0]} in front of the first --mount is about the TARGET, and there is none"
+            f"{about.flags[0]} before the first --mount applies to the TARGET, and there is none"
         )
     mounts = joined(docroots)
     files = [file for folder in folders for file in folder.password_files]
@@ -116,14 +120,14 @@ def target_folder(target: str, about: Folder) -> Docroot:
     handler, _ = find_handler(target, about)
     if isinstance(handler, Docroot):
         return handler
-    raise UsageError(f"a --mount stands beside a folder, and {target} is a handler")
+    raise UsageError(f"--mount needs a folder as TARGET, and {target} is a handler")
 
 
 def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     """Return the handler that ``target`` means, and how it is shown.
 
     Raises:
-        UsageError: there is none, or flags for a folder are about it.
+        UsageError: there is none, or it has flags that apply to folders only.
         UserCodeError: the user's own code raised.
     """
     if not target:
@@ -138,7 +142,7 @@ def find_handler(target: str, about: Folder) -> tuple[Handler, str]:
     # Out here, so that what a module raises does not name the missing folder as its context.
     handler = named_handler(target, is_file=is_file)
     if about.flags:
-        raise UsageError(f"{about.flags[0]} is about a folder, and {target} is a handler")
+        raise UsageError(f"{about.flags[0]} applies to a folder, and {target} is a handler")
     return handler, target
 
 
@@ -179,7 +183,7 @@ def ways_around(docroots: Mapping[str, Docroot]) -> Iterator[tuple[Docroot, str]
                 continue
             path = prefix + "".join(f"{quote(name)}/" for name in names)
             owner = docroots[max(filter(path.startswith, docroots), key=len)]
-            if owner is outer and outer.rules.publishes(tuple(map(os.fsencode, names))):
+            if owner is outer and outer._rules.publishes(tuple(map(os.fsencode, names))):
                 yield inner, path
 
 
@@ -232,7 +236,7 @@ def named_handler(target: str, *, is_file: bool) -> Handler:
     except Exception as problem:
         raise UserCodeError(problem) from problem
     if not callable(found):
-        raise UsageError(f"{target} cannot be called, so it is no handler")
+        raise UsageError(f"{target} is not callable, so it cannot be a handler")
     return cast("Handler", found)
 
 
@@ -255,7 +259,7 @@ def imported(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as problem:
         # If a module that was found asked for another in vain, it is in the traceback.
-        if foreign_part(problem.__traceback__) is None:
+        if user_frames(problem.__traceback__) is None:
             raise UsageError(f"no such module: {module}") from problem
         raise
 
@@ -272,12 +276,12 @@ def look_up(module: ModuleType, name: str) -> Any:
         raise UsageError(f"no {name} in the module {module.__name__}") from problem
 
 
-def format_foreign(problem: Exception) -> list[str]:
-    """Return the traceback of ``problem`` from where it left our code."""
+def format_user_code(problem: Exception) -> list[str]:
+    """Return the traceback of ``problem``, from the first frame of the user's code."""
     compiled = compiled_path(problem.__traceback__)
     if compiled and getattr(problem, "filename", None) is None:
         problem.add_note(f"in {compiled}")  # Of a null byte Python does not say where it is.
-    return traceback.format_exception(problem.with_traceback(foreign_part(problem.__traceback__)))
+    return traceback.format_exception(problem.with_traceback(user_frames(problem.__traceback__)))
 
 
 def compiled_path(trace: TracebackType | None) -> str | None:
@@ -292,8 +296,8 @@ def compiled_path(trace: TracebackType | None) -> str | None:
     return path
 
 
-def foreign_part(trace: TracebackType | None) -> TracebackType | None:
-    """Return what is left of a traceback without our frames and those of the import."""
+def user_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the frames at its beginning that are ours or the import's."""
     while trace and _NOT_OURS.match(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace

@@ -74,6 +74,7 @@ class Connection:
 
     def abort(self) -> None:
         """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
+        self._responder.reply.abort()
         self._responder.lane.abort()
         self.body.break_off()
 
@@ -127,8 +128,8 @@ class Connection:
     def add_header(self, name: str, value: str) -> None:
         """Append a field.
 
-        A field named like a standing one (Date, Server, `static_headers`) stands in
-        for it. ``Content-Length`` declares a length, which is then enforced. Of
+        A field with the name of a default one (Date, Server, `static_headers`)
+        replaces it. ``Content-Length`` declares a length, which is then enforced. Of
         ``Connection``, ``close`` closes, persistence is the server's, other options
         are passed on.
 

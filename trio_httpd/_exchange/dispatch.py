@@ -66,7 +66,7 @@ async def dispatch(
         result = await handler(conn)
         # A coroutine for what nearly always needs none would cost a fiftieth of a request.
         if result is None or isinstance(result, bytes | str):
-            if responder.must_wait:
+            if responder.owner is not None or responder.lane.must_wait:
                 await responder.take_turn()
             if responder.finish_with(result):
                 await responder.drain()

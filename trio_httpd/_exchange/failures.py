@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 logger = logging.getLogger("trio_httpd.connection")
 
-OnError = Literal["raise"] | Callable[[Exception, Any, str], object] | None
+OnFailure = Literal["raise"] | Callable[[Exception, Any, str], object] | None
+"""What `OnFailure` of the options comes to, without naming `Connection`, which needs this room."""
 
 
 class Propagate(Exception):  # noqa: N818 -- a decision, not an error
@@ -29,16 +30,16 @@ class FailurePolicy:
 
     __slots__ = ("_on_error",)
 
-    def __init__(self, on_error: OnError) -> None:
+    def __init__(self, on_error: OnFailure) -> None:
         self.on_error = on_error
 
     @property
-    def on_error(self) -> OnError:
+    def on_error(self) -> OnFailure:
         """See `Options`."""
         return self._on_error
 
     @on_error.setter
-    def on_error(self, on_error: OnError) -> None:
+    def on_error(self, on_error: OnFailure) -> None:
         require_on_error(on_error)
         self._on_error = on_error
 

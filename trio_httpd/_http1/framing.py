@@ -16,7 +16,7 @@ from .._syntax.fields import TCHAR
 from .strictness import check_trailers
 
 _MAX_CHUNK_LINE = 4096
-_MOST_PIECES = 256  # Of content at once, so that tiny chunks keep nobody waiting.
+_MOST_PIECES = 64  # Of content at once, so that tiny chunks keep nobody waiting.
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})"
     rb"(?:;[ \t]*+[" + TCHAR + rb"]++"

@@ -1,13 +1,13 @@
-"""The heads of HTTP/1 requests: bytes to a `RequestHead`, by a fast reader or by the law.
+"""Heads: the head of an HTTP/1 request becomes a `RequestHead`, by a pattern or by h11.
 
-h11 is the law of what a head says, after the gate, which is stricter still. But most
-heads are ordinary: origin-form, HTTP/1.1, one Host, a length or no content. One
-pattern takes those. What it does not take, for whatever reason, gate and h11 read or
-refuse.
+What h11 reads in a head counts, once `strictness` has let it pass. But most heads are
+simple: origin-form, HTTP/1.1, one Host, a length or no content. `parse_fast` reads those
+with one pattern. All others, for whatever reason, go to `parse_strict`, which reads or
+refuses them.
 
 Laws:
-1. What the pattern takes, gate and h11 take, with the same method, target, fields and
-   framing.
+1. What `parse_fast` reads, `parse_strict` reads too, with the same method, target, fields
+   and framing.
 2. No work exceeds the limits: the pattern sees heads only that are within them.
 """
 
@@ -28,7 +28,7 @@ from .strictness import check_head
 # before, (?(group)(?!)) fails. Classes repeat possessively, groups do not, see `strictness`. To
 # look ahead only at names that begin like one of those saves a fifth of a browser's head.
 _NOT_CEHT = rb"!#$%&'*+\-.^_`|~0-9ABDFGI-SU-Zabdfgi-su-z"
-_ORDINARY = re.compile(
+_SIMPLE = re.compile(
     rb"""
     ([TCHAR]++) \ (/[\x21\x22\x24-\x7e]*+) \ HTTP/1\.1\r\n
     (
@@ -57,11 +57,11 @@ _FACTS = {b"connection", b"content-length", b"expect", b"transfer-encoding"}
 
 
 def parse_fast(data: bytes, start: int, end: int, limits: Limits) -> RequestHead | None:
-    """Return the head in ``data`` from ``start`` to ``end`` if it is an ordinary one."""
+    """Return the head in ``data`` from ``start`` to ``end`` if it is a simple one."""
     size = end - start  # If it is within both limits, so are its parts.
     if size > limits.request_line or size > limits.header_bytes:
         return None
-    match = _ORDINARY.fullmatch(data, start, end)
+    match = _SIMPLE.fullmatch(data, start, end)
     if match is None:
         return None
     method, target, lines, host, connection, length = match.groups()
@@ -84,16 +84,16 @@ def parse_fast(data: bytes, start: int, end: int, limits: Limits) -> RequestHead
 
 
 def parse_strict(raw: bytes, limits: Limits) -> RequestHead:
-    """Return the head in ``raw``, after the gate and as h11 reads it.
+    """Return the head in ``raw``, checked by `strictness` and read by h11.
 
     Raises:
         PeerError: it breaks a rule.
     """
     check_head(raw, limits)
-    return read_by_law(raw)
+    return parse_with_h11(raw)
 
 
-def read_by_law(raw: bytes) -> RequestHead:
+def parse_with_h11(raw: bytes) -> RequestHead:
     """Return the head that h11 reads in ``raw``.
 
     Raises:

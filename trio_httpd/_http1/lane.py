@@ -24,7 +24,8 @@ from .._net.blocking import RunBlocking
 from .._net.checkpoints import CALL
 from .._net.data_rates import ReceiveRate
 from .._net.ending import Ending
-from .._net.sending import FilePart, SenderState
+from .._net.errors import PeerGone
+from .._net.sending import GONE, FilePart, SenderState
 from .._net.transport import Transport
 from .._net.upgraded import UpgradedStream
 from .parser import Http1Parser
@@ -126,6 +127,8 @@ class Http1Lane:
     async def receive(self) -> bytes:
         """See `Lane.receive`."""
         timeouts, limits = self._context.timeouts, self._context.limits
+        if self._is_over:
+            raise trio.ClosedResourceError("the exchange is over")
         while (data := self.receive_nowait()) is None:
             if self._transport.receiving:
                 raise trio.BusyResourceError("another task is reading this content")
@@ -140,10 +143,21 @@ class Http1Lane:
                 rate.waited(trio.current_time() - began)
             if self._is_over:
                 raise trio.ClosedResourceError("the exchange is over")
-            if patience.cancelled_caught:
+            if patience.cancelled_caught and not self._has_come_late(limits.receive_chunk):
                 self.close_after()
                 raise PeerError(408, "the content came too slowly")
         return data
+
+    def _has_come_late(self, chunk: int) -> bool:
+        """Whether content is there after all; a handler may have held the loop for a while."""
+        try:
+            data = None if self._transport.is_gone else self._transport.receive_nowait(chunk)
+        except GONE as problem:
+            self._transport.lose()
+            raise PeerGone from problem
+        if data is not None:
+            self._parser.receive_data(data)
+        return data is not None
 
     # The response.
 
@@ -162,9 +176,10 @@ class Http1Lane:
         if self._ended:
             self._transport.ends_content = False
 
-    def write_interim(self, status: int) -> bool:
+    def write_interim(self, status: int) -> None:
         """See `Lane.write_interim`; nothing follows a final head (law 1)."""
-        return not self._opened and self._sender.write(format_interim(status, []))
+        if not self._opened and self._sender.write(format_interim(status, [])):
+            self._sender.hand_over()
 
     def write(self, head: ResponseHead | None, data: bytes, end: bool, may_wait: bool) -> bool:
         """See `Lane.write`."""
@@ -178,8 +193,8 @@ class Http1Lane:
                 sender.write(opening)
             else:
                 data = opening + data
-        # What may wait does so only if the next request is still to come.
-        if may_wait and end and self._transport.ending is _KEEP_ALIVE and not self._parser.unread:
+        # Not where the next request has come already.
+        if may_wait and data and self._transport.ending is _KEEP_ALIVE and not self._parser.unread:
             return sender.write_later(data)
         self._ended = end
         if data and sender.write(data):
@@ -248,10 +263,11 @@ class Http1Lane:
 
     def cut(self) -> None:
         """See `Lane.cut`."""
-        self._transport.lose()
+        self._transport.cut()
 
     def abort(self) -> None:
         """See `Lane.abort`."""
+        self._sender.flush_nowait()  # Of the exchange before, which has nothing to do with it.
         self._transport.abort()
 
     def stop_reading(self) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import math
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any
 
 import trio
@@ -34,10 +34,11 @@ from .._message.reply import Reply
 from .._message.request import Request, RequestHead
 from .._message.responder import Responder
 from .._message.response import Response
+from .._net.checkpoints import CALL
 from .._net.deadlines import DeadlineQueue
 from .._net.ending import Ending
 from .._net.errors import PeerGone
-from .._net.sending import GONE
+from .._net.sending import GONE, SenderState
 from .._net.transport import Transport
 from .._syntax.quoting import quoted
 from .lane import MOST_DRAINED, Http1Lane
@@ -47,7 +48,7 @@ from .shortcut import Shortcut, WrittenResponse
 logger = logging.getLogger("trio_httpd.connection")
 
 # Bound once: to ask an enumeration for a member takes a hundredth of a request in CPython 3.11.
-_HANDLER_EXPIRED = Ending.HANDLER_EXPIRED
+_HANDLER_EXPIRED, _IDLE = Ending.HANDLER_EXPIRED, SenderState.IDLE
 
 _NO_REQUEST = RequestHead("GET", "/", "1.1", b"")
 
@@ -122,17 +123,16 @@ class Http1Loop:
         handling = transport.deadlines.handler
         waiting = transport.deadlines.connection_setup
         task = trio.lowlevel.current_task()
+        variables = tuple(context.variables.items())
+        task.context = context.variables.copy()  # It is entered when this task next waits.
         while True:
-            if _differ(task.context, context.variables):
-                task.context = context.variables.copy()
-                await trio.lowlevel.checkpoint()  # It is entered with the next step.
             head = await self._next_head(waiting)
             waiting = transport.deadlines.keep_alive
             if head is None:
                 transport.worsen(Ending.CLOSE)
                 return
             if self._shortcut is not None and (known := self._known_answer(head)) is not None:
-                if transport.must_wait:
+                if transport.budget.left <= 0 or transport.sender.state is not _IDLE:
                     await transport.take_turn()
                 if self._send_known(head, known):
                     await transport.sender.flush()
@@ -151,6 +151,9 @@ class Http1Loop:
                 await self._clear_the_way()
             if transport.ending:
                 return
+            if len(task.context) != len(variables) or _differ(task.context, variables):
+                task.context = context.variables.copy()
+                await trio.lowlevel.checkpoint()
             # Nothing of an exchange is kept while we wait for the next.
             self._head, self._lane = _NO_REQUEST, None
             del conn, head, responder
@@ -210,13 +213,13 @@ class Http1Loop:
 
         ``conn`` is None where what came was no request.
         """
-        if self._is_logged:
-            status, size = responder.status_and_size
+        status, size = responder.status_and_size
+        responder.detach()
+        self._conn = self._responder = None
+        if self._is_logged:  # Last of all: a logging handler may raise anything.
             request = None if conn is None else conn.request
             seconds, peer = trio.current_time() - self._began, self._transport.remote_addr
             log_exchange(request, status=status, size=size, seconds=seconds, peer=peer)
-        responder.detach()
-        self._conn = self._responder = None
 
     def _known_answer(self, head: RequestHead) -> WrittenResponse | None:
         """Return what is known to be the whole answer, where that can be sent as it is."""
@@ -229,7 +232,7 @@ class Http1Loop:
         """Send a whole response, and log it; whether not all of it is out."""
         began = trio.current_time() if self._is_logged else None
         self._served += 1
-        self._transport.budget.spend(len(known.data))
+        self._transport.budget.left -= CALL + len(known.data)
         is_left = self._transport.sender.write_later(known.data)
         if began is not None:
             seconds, peer = trio.current_time() - began, self._transport.remote_addr
@@ -247,16 +250,16 @@ class Http1Loop:
 
     async def _clear_the_way(self) -> None:
         """Remove what stands before the next request: a reader, and content."""
-        if self._transport.receiving:
-            await self._stop_reader()
+        await self._stop_reader()
         if not (self._transport.ending or await self._drain()):
             self._transport.worsen(Ending.LINGER)
 
     async def _stop_reader(self) -> None:
         """Let a task that the handler left behind read no more."""
-        assert self._lane is not None
+        if self._lane is None:
+            return
         if self._lane.upgraded is not None:
-            self._transport.worsen(Ending.CLOSE)
+            self._lane.upgraded.retire()  # Who reads it is waited for in `linger`.
             return
         self._lane.stop_reading()
         while self._transport.receiving:
@@ -296,7 +299,10 @@ class Http1Loop:
                 logger.info("%a sent no whole head in time", transport.remote_addr)
                 await self.send_final(Response.text(408))
             case _:
-                await transport.sender.flush()
+                pass
+        await self._stop_reader()
+        if not transport.is_gone:
+            await transport.sender.flush()
         if self._lingers():
             timeouts, limits = self._context.timeouts, self._context.limits
             until = min(self._linger_until, trio.current_time() + timeouts.linger)
@@ -313,11 +319,10 @@ class Http1Loop:
             case Ending.SWITCHED:
                 assert self._lane is not None
                 upgraded = self._lane.upgraded
-                # A task that the handler left behind may still be using it.
-                return upgraded is not None and not (upgraded.closed or upgraded.is_in_use)
+                return upgraded is not None and not upgraded.closed
             case Ending.CLOSE | Ending.GONE:
                 return False
-            case Ending.KEEP_ALIVE:
+            case _:
                 raise AssertionError("this transport goes on")
 
     def _client_is_done(self) -> bool:
@@ -345,9 +350,13 @@ class Http1Loop:
             self._end_exchange(None, responder)
 
 
-def _differ(one: Context, other: Context) -> bool:
-    """Whether two contexts hold other values."""
-    try:
-        return one != other
-    except Exception:  # Of values that cannot be compared.
-        return True
+def _differ(one: Context, variables: tuple[tuple[ContextVar[Any], object], ...]) -> bool:
+    """Whether any of ``variables`` has another value in a context.
+
+    Another object counts, even if it is equal: one that is changed later would be shared by
+    requests, and to compare values runs code of their own.
+    """
+    return any(one.get(variable, _UNSET) is not value for variable, value in variables)
+
+
+_UNSET = object()

@@ -3,7 +3,7 @@
 Here a head ends, and content begins; what a head says is read by `heads`, and
 content is cut out of the buffer by the readers of `framing`.
 
-    feed -> buffer -> next_head -> next_content ... -> (content.ended) -> next_head
+    receive_data -> buffer -> next_head -> next_content ... -> (content.ended) -> next_head
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Http1Parser:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.unread = b""
-        """What has arrived and is not all read; empty if nothing is left to read."""
+        """What was received and is not all read; empty if nothing is left to read."""
         self._at = 0  # What stands before it there has been read.
         self._checked = 0  # What stands before it is no end of the next head.
         self.content: ContentReader = _NO_CONTENT
@@ -36,7 +36,7 @@ class Http1Parser:
         """Whether the peer's side has ended."""
 
     def receive_data(self, data: bytes) -> None:
-        """Add what has arrived; b"" is the end of the peer's side."""
+        """Add what was received; b"" is the end of the peer's side."""
         if not data:
             self.received_all = True
         elif not self.unread:

@@ -1,4 +1,4 @@
-"""The HTTP/1 shortcut: a small file that is held, sent without an exchange.
+"""The HTTP/1 shortcut: a small file in the cache is sent without an exchange.
 
 Where a docroot itself is the handler, and a request asks for nothing but the whole of what
 is there now, all that could be decided was decided when another asked, a moment ago. A
@@ -40,34 +40,37 @@ class Shortcut:
     """The answers that a docroot gives at once, to whoever asks plainly.
 
     Args:
-        docroot: one that looks at no request before it looks for a file.
-        held: its files of a moment ago.
+        docroot: one whose answer depends on nothing but the path.
+        cache: its files that are open.
         defaults: the fields of every response.
     """
 
-    __slots__ = ("_defaults", "_docroot", "_held")
+    __slots__ = ("_cache", "_defaults", "_docroot")
 
-    def __init__(self, docroot: Docroot, held: OpenFileCache, defaults: DefaultHeaders) -> None:
+    def __init__(self, docroot: Docroot, cache: OpenFileCache, defaults: DefaultHeaders) -> None:
         self._docroot = docroot
-        self._held = held
+        self._cache = cache
         self._defaults = defaults
 
     @classmethod
     def of(cls, context: ServerContext) -> Shortcut | None:
         """Return the shortcut of a context that can have one."""
         handler = context.handler
-        if type(handler) is not Docroot or handler.rules.looks_at_requests:
-            return None  # Of a subclass nobody knows what it does when it is called.
+        if type(handler) is not Docroot:  # A subclass may do anything when it is called.
+            return None
+        if handler._rules.looks_at_requests or handler._rules.codings:
+            return None
         return cls(handler, context.files.cache, context.default_headers)
 
     def answer_to(self, head: RequestHead) -> WrittenResponse | None:
         """Return a whole response, None where the long way has to be gone."""
         if head.method != "GET" or not head.is_plain:
             return None
-        published = self._held.find(self._docroot, head.target.partition("?")[0])
-        if published is None or published.is_negotiated:
+        path = head.target.partition("?")[0]
+        variants = self._cache.find(self._docroot, path, with_content=True)
+        if variants is None:
             return None
-        chosen, defaults = published.plain, self._defaults.now()
+        chosen, defaults = variants.identity, self._defaults.now()
         written = chosen.written
         if isinstance(written, WrittenResponse) and written.defaults is defaults:
             return written
@@ -75,9 +78,10 @@ class Shortcut:
         return written
 
     def _write(self, chosen: Representation, defaults: RenderedFields) -> WrittenResponse | None:
-        """Write the response, once a second; None where its content is not known."""
+        """Write the response, once a second; None where a field replaces a default one."""
         content, fields = chosen.content, chosen.fields
-        if content is None or not self._defaults.names.isdisjoint(fields.names):
+        assert content is not None  # Else `OpenFileCache.find` does not return it.
+        if not self._defaults.names.isdisjoint(fields.names):
             return None
         head = format_head(_WholeHead(fields.after(defaults), len(content)), Framing.LENGTH)
         return WrittenResponse(defaults, head + content, len(content))

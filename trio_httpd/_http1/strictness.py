@@ -1,9 +1,9 @@
-"""The gate: what a request head must be before anything reads meaning into it.
+"""Strictness: which request heads are refused before anything reads meaning into them.
 
-Bytes in, a verdict out: silence, or a `PeerError`. It is stricter than the reader
-behind it, for where two readers of one message differ there is room to smuggle a
-third: CRLF only, no control characters, no folded lines, one Host, one length, one
-way of framing. The sections are those of RFC 9112.
+Bytes come in; a head that breaks a rule is a `PeerError`. The rules are stricter than
+those of h11, which reads the head next: where two readers of one message differ, a second
+request can be smuggled in. CRLF only, no control characters, no folded lines, one Host, one
+length, one way of framing. The sections are those of RFC 9112.
 """
 
 from __future__ import annotations

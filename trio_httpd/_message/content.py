@@ -197,9 +197,7 @@ class RequestContent(trio.abc.ReceiveStream):
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
         self._expects_continue = False
-        lane = self._responder.lane  # It may be over by now.
-        if lane.write_interim(100):
-            await lane.flush()
+        self._responder.lane.write_interim(100)  # Not the lane of before: it may be over.
 
     def _require_within_limit(self, size: int) -> None:
         if size > self._limit:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 HeaderItems = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Header fields: a mapping, or (name, value) pairs, in which a name may come again."""
 
 
 def pairs_of(headers: HeaderItems) -> tuple[tuple[str, str], ...]:
@@ -36,9 +37,9 @@ class HTTPError(Exception):
         if not 400 <= status <= 599:
             raise ValueError(f"an HTTPError has a status from 400 to 599, not {status}")
         super().__init__(status, detail)
-        self.status = status
-        self.detail = detail
-        self.headers = pairs_of(headers)
+        self.status: int = status
+        self.detail: str | None = detail
+        self.headers: tuple[tuple[str, str], ...] = pairs_of(headers)
 
     def __str__(self) -> str:
         return f"{self.status} {self.detail}" if self.detail else str(self.status)

@@ -77,8 +77,11 @@ class Lane(Protocol):
     async def take_turn(self) -> None:
         """Wait until something may be written. Cancelled: nothing has happened."""
 
-    def write_interim(self, status: int) -> bool:
-        """Send an interim (1xx) response without fields (RFC 9110 §15.2); as `write`."""
+    def write_interim(self, status: int) -> None:
+        """Send an interim (1xx) response without fields (RFC 9110 §15.2).
+
+        What finds no room is sent by itself. Raises `PeerGone` where the peer has left.
+        """
 
     def write(self, head: ResponseHead | None, data: bytes, end: bool, may_wait: bool) -> bool:
         """Send a head, content, the end, or all three in one breath.
@@ -150,7 +153,7 @@ class ClosedLane:
 
     flush = take_turn
 
-    def write_interim(self, status: int) -> bool:
+    def write_interim(self, status: int) -> None:
         """Raise: the final response has gone."""
         raise trio.ClosedResourceError(_OVER)
 

@@ -6,7 +6,9 @@ through a `Lane`. A value machine: nothing here waits, and nothing here knows tr
     OPEN ---------------> FIXED ----------------> OUT -------------> FINISHED
     status and fields     status and fields       the head has       nothing more
     can be set            stand, content is       left: failures
-                          held                    can only cut it
+      |                   held                    can only cut it
+      |                     |                       |
+      +---------------------+-------- abort --------+--------------> ABORTED
 
 Laws:
 1. Nothing that a handler passes can forge a field, a response or a length.
@@ -21,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
+from .._net.errors import PeerGone
 from .._net.sending import FilePart
 from .._syntax.fields import encode_field
 from .._syntax.ranges import ByteRange
@@ -50,10 +53,12 @@ class ReplyState(IntEnum):
     FIXED = 1
     OUT = 2
     FINISHED = 3
+    ABORTED = 4
 
 
 _OPEN, _FIXED = ReplyState.OPEN, ReplyState.FIXED
 _OUT, _FINISHED = ReplyState.OUT, ReplyState.FINISHED
+_ABORTED = ReplyState.ABORTED
 
 
 class Reply:
@@ -100,14 +105,14 @@ class Reply:
     def __init__(
         self, lane: Lane, defaults: DefaultHeaders, chunk: int, to_head: bool, may_wait: bool
     ) -> None:
-        self.lane = lane
+        self.lane: Lane = lane
         self._defaults = defaults
         self._chunk = chunk
         self._is_head = to_head
-        self.may_wait = may_wait
+        self.may_wait: bool = may_wait
         self.state: ReplyState = _OPEN
-        self.status = 200
-        self.reason = b""
+        self.status: int = 200
+        self.reason: bytes = b""
         self.fields: Fields = []
         self._overrides: frozenset[bytes] = frozenset()
         self._shared: RenderedFields | None = None  # Adopted as the whole response goes out.
@@ -116,7 +121,7 @@ class Reply:
         self._sent = 0
         self._held: list[bytes] = []
         self._held_size = 0
-        self.content_out = 0  # Bytes that went to the lane.
+        self.content_out: int = 0  # Bytes that went to the lane.
 
     def reset(self) -> None:
         """Forget all that was said.
@@ -125,6 +130,7 @@ class Reply:
             RuntimeError: the head is out.
         """
         if self.state >= _OUT:
+            self._require_connected()
             raise RuntimeError("the head of this response is out")
         Reply.__init__(self, self.lane, self._defaults, self._chunk, self._is_head, self.may_wait)
 
@@ -148,7 +154,19 @@ class Reply:
     def require_open(self) -> None:
         """Raise `RuntimeError` if status and fields stand already."""
         if self.state is not _OPEN:
+            self._require_connected()
             raise RuntimeError("the head of this response is fixed")
+
+    def _require_connected(self) -> None:
+        if self.state is _ABORTED:
+            raise PeerGone
+
+    def abort(self) -> None:
+        """Send nothing more; what is finished stays so."""
+        if self.state < _OUT:
+            self.status = 0  # None was sent.
+        if self.state is not _FINISHED:
+            self.state = _ABORTED
 
     def switch(self) -> None:
         """Be finished by a 101, which the lane sends itself."""
@@ -254,7 +272,8 @@ class Reply:
         Raises:
             RuntimeError: the response is finished, or this is more than it declared.
         """
-        if self.state is _FINISHED:
+        if self.state >= _FINISHED:
+            self._require_connected()
             raise RuntimeError("this response is finished")
         if type(data) is bytes:
             content = data
@@ -305,7 +324,8 @@ class Reply:
 
         Raises as `hold`, and as `Lane.write_file`.
         """
-        if self.state is _FINISHED:
+        if self.state >= _FINISHED:
+            self._require_connected()
             raise RuntimeError("this response is finished")
         if self.declared is None or self._is_bodiless():
             raise RuntimeError("another task changed what this response is")
@@ -323,11 +343,13 @@ class Reply:
         """See `Connection.flush`."""
         if self.state is _FINISHED or (self.state is _OUT and not self._held_size):
             return False
+        self._require_connected()
         return self._write_held(_OUT)
 
     def finish(self) -> bool:
         """See `Connection.finish`."""
-        if self.state is _FINISHED:
+        if self.state >= _FINISHED:
+            self._require_connected()
             return False
         if self.declared is not None and self.declared != self._sent and not self._is_bodiless():
             raise RuntimeError(f"{self._sent} bytes sent of {self.declared} declared")
@@ -345,7 +367,7 @@ class Reply:
         self._held = []
         self._held_size = 0
         self.content_out += len(data)
-        return self.lane.write(head, data, end, self.may_wait)
+        return self.lane.write(head, data, end, end and self.may_wait)
 
     def _fixed_head(self, *, whole: bool) -> ResponseHead:
         """Return the head as it goes out now; ``whole``: with all the content there is."""

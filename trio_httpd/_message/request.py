@@ -149,7 +149,7 @@ class Request:
             return self._query
 
     @property
-    def is_conditional_or_range(self) -> bool:
+    def _is_conditional_or_range(self) -> bool:
         """See `RequestHead.is_conditional_or_range`."""
         return self._head.is_conditional_or_range
 

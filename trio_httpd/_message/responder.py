@@ -11,17 +11,32 @@ Laws:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import trio
 from trio.lowlevel import Task, current_task
 
 from .._net.errors import PeerGone
 from .._syntax.ranges import ByteRange
+from .errors import pairs_of
 from .lane import CLOSED, Lane
 from .reply import JSON, Reply
 from .response import RenderedFields, Response, require_status
+
+
+class _Claim:
+    """A claim of the current task; it may have one already."""
+
+    __slots__ = ("_before", "_responder")
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._before = responder.owner
+
+    def __enter__(self) -> None:
+        self._responder.owner = current_task()
+
+    def __exit__(self, *_: object) -> None:
+        self._responder.owner = self._before
 
 
 class Responder:
@@ -30,14 +45,13 @@ class Responder:
     __slots__ = ("lane", "owner", "reply")
 
     def __init__(self, reply: Reply, lane: Lane) -> None:
-        self.reply = reply
+        self.reply: Reply = reply
         self.lane: Lane = lane
         self.owner: Task | None = None
         """The task that is sending."""
 
-    @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Let no other task send, inside.
+    def claimed(self) -> _Claim:
+        """Return a context manager; inside, no other task may send.
 
         Raises:
             PeerGone: nothing can be sent any more.
@@ -46,11 +60,7 @@ class Responder:
         self.require_unclaimed()
         if self.lane.is_gone:
             raise PeerGone
-        before, self.owner = self.owner, current_task()
-        try:
-            yield
-        finally:
-            self.owner = before
+        return _Claim(self)
 
     def require_unclaimed(self) -> None:
         """Raise `trio.BusyResourceError` if another task is sending."""
@@ -130,7 +140,7 @@ class Responder:
             await self.take_turn()
         reply = self.reply
         reply.set_status(response.status, None)
-        reply.replace_headers(response.pairs())
+        reply.replace_headers(pairs_of(response.headers))
         if reply.write_whole(response.content):
             await self.drain()
 
@@ -175,8 +185,11 @@ class Responder:
             self.lane.close_after()
         elif reply.is_finished:
             pass
-        elif reply.is_out or self.owner is not None:
-            self.lane.cut()  # A task that was left behind is sending, maybe.
+        elif reply.is_out:
+            self.lane.cut()
+        elif self.owner is not None:  # A task that was left behind is about to send.
+            await self.lane.take_turn()  # Earlier responses go out whole.
+            self.lane.cut()
         else:
             reply.reset()
             await self.respond(answer)
@@ -184,7 +197,7 @@ class Responder:
     @property
     def status_and_size(self) -> tuple[int | None, int]:
         """The status that went out, None if none did, and bytes of content."""
-        return self.reply.status if self.reply.is_out else None, self.reply.content_out
+        return self.reply.status or None if self.reply.is_out else None, self.reply.content_out
 
     def detach(self) -> None:
         """Let go of the lane: the exchange is over, whoever still holds this."""

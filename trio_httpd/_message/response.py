@@ -52,10 +52,6 @@ class Response:
         line = (detail or PHRASES.get(status, str(status))) + "\n"
         return cls(line, status, tuple(headers))
 
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return the headers as (name, value) pairs."""
-        return pairs_of(self.headers)
-
 
 def require_status(status: int) -> int:
     """Return ``status`` if it may be a final response's, else raise `ValueError`."""
@@ -112,9 +108,9 @@ class RenderedFields:
     __slots__ = ("_joined", "lines", "names", "pairs")
 
     def __init__(self, pairs: Fields) -> None:
-        self.pairs = pairs
-        self.lines = format_fields(pairs)
-        self.names = frozenset(name.lower() for name, _ in pairs)
+        self.pairs: Fields = pairs
+        self.lines: bytes = format_fields(pairs)
+        self.names: frozenset[bytes] = frozenset(name.lower() for name, _ in pairs)
         """What they are called, in lower case."""
         self._joined: tuple[RenderedFields, RenderedFields] | None = None
 
@@ -173,7 +169,7 @@ class DefaultHeaders:
         self._fixed: Fields = fixed
         self._second = -1
         self._current = RenderedFields([])
-        self.names = frozenset(name.lower() for name, _ in fixed) | {b"date"}
+        self.names: frozenset[bytes] = frozenset(name.lower() for name, _ in fixed) | {b"date"}
         """The names of all default fields in lower case."""
 
     def now(self) -> RenderedFields:

@@ -17,7 +17,7 @@ class CheckpointBudget:
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = TURN
+        self.left: int = TURN
         """What may still be done before `take_turn`."""
 
     def spend(self, size: int = 0) -> None:

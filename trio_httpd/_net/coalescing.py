@@ -6,7 +6,7 @@ a busy server costs a third of a request. So the response that ends an exchange 
 those of its neighbours: a task, which the first that waits schedules, sends them in the turn
 that follows.
 
-    write_later ---> waiting ---> the task runs, or the sixteenth comes ---> flush_nowait
+    write_later ---> waiting ---> the task runs, or seventeen are ready ---> flush_nowait
 
 Laws:
 1. Nothing waits here while the loop sleeps.
@@ -81,28 +81,28 @@ class WriteBatch:
         self._is_alone = size <= 1
         self._last = self._clock()
 
-    def is_worthwhile(self) -> bool:
-        """Whether a response that is ready now had better wait for others."""
-        if self._last == math.inf:
-            return self._is_open
-        now = self._clock()
-        if self._waiting and now - self._first > PATIENCE:
-            self.flush()
-            now = self._last
-        if not self._waiting:
-            self._first = now
-        is_quick = now - self._last <= PATIENCE and now >= self._resume_at
-        self._last = now
-        return is_quick and self._is_open and not self._is_alone
-
-    def add(self, batched: Batched) -> None:
-        """Flush ``batched`` when the turn is over."""
-        self._waiting.append(batched)
+    def add(self, batched: Batched) -> bool:
+        """Flush ``batched``, which is ready now, when the turn is over; False: send it now."""
+        if self._last != math.inf:
+            now = self._clock()
+            late = now - self._last > PATIENCE
+            if self._waiting and now - self._first > PATIENCE:
+                self.flush()
+                now = self._last
+            self._last = now
+            if late or self._is_alone or now < self._resume_at:
+                return False
+            if not self._waiting:
+                self._first = now
+        if not self._is_open:
+            return False
         if len(self._waiting) >= MOST_WAITING:
             self.flush()
         elif self._parked is not None:
             task, self._parked = self._parked, None
             reschedule(task)
+        self._waiting.append(batched)
+        return True
 
     def flush(self) -> None:
         """Flush everything that waits."""

@@ -98,6 +98,11 @@ class DeadlineQueue:
         """End the phase for ``transport`` in time; not to be in it is fine."""
         self._due.pop(transport, None)
 
+    def restart(self, transport: Expirable) -> None:
+        """Begin the phase anew for ``transport``, if it is in it."""
+        if transport in self._due:
+            self.enter(transport)
+
     def earliest(self) -> float:
         """Return the first deadline, infinite where there is none."""
         return next(iter(self._due.values()), math.inf)
@@ -142,11 +147,29 @@ class DeadlineWatcher:
         """Let the watcher wake now."""
         self._nap.cancel()
 
-    async def expire_next(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
-        """Do ``meanwhile`` until something is due, or until `wake`; expire what is due."""
+    async def expire_next(
+        self,
+        meanwhile: Callable[[], Awaitable[object]],
+        look: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Expire what is due next, or nothing after `wake`.
+
+        Args:
+            meanwhile: what to do until then.
+            look: wakes up whoever has something to receive.
+        """
         self.wakes_at = min(queue.earliest() for queue in self._queues)
         with trio.CancelScope(deadline=self.wakes_at) as self._nap:
             await meanwhile()
+        if self._is_something_due():
+            # A handler may have held the loop for a while: what a client has sent in time is
+            # read first, and nobody is blamed for it.
+            look()
+            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()
         now = trio.current_time()
         for queue in self._queues:
             queue.expire_until(now)
+
+    def _is_something_due(self) -> bool:
+        return min(queue.earliest() for queue in self._queues) <= trio.current_time()

@@ -95,17 +95,22 @@ class SharedEpoll:
         await self._begun.wait()
         epoll = self._epoll
         assert epoll is not None
-        ordinary = select.EPOLLIN
         while True:
             await wait_readable(epoll)
-            happened = epoll.poll(0)
-            self._on_turn(len(happened))
-            for fd, events in happened:
-                if (watched := self._watched.get(fd)) is not None:
-                    if events == ordinary:
-                        watched.wake_up()
-                    else:
-                        watched.tell(events)
+            self.tell_now()
+
+    def tell_now(self) -> None:
+        """Tell sockets of what has happened to them."""
+        if self._epoll is None:
+            return
+        ordinary, happened = select.EPOLLIN, self._epoll.poll(0)
+        self._on_turn(len(happened))
+        for fd, events in happened:
+            if (watched := self._watched.get(fd)) is not None:
+                if events == ordinary:
+                    watched.wake_up()
+                else:
+                    watched.tell(events)
 
 
 def _incoming() -> int:
@@ -133,7 +138,7 @@ class WatchedSocket:
     )
 
     def __init__(self, sock: socket.socket, readiness: SharedEpoll) -> None:
-        self.socket = sock
+        self.socket: socket.socket = sock
         self._readiness: SharedEpoll | None = readiness
         self._task: Task | None = None
         self._sender: Task | None = None
@@ -141,7 +146,7 @@ class WatchedSocket:
         self._is_over = False  # Nothing is to come but the end.
         # A read from a Unix socket ends where a descriptor was passed, where the sender's
         # credentials change, before a byte out of band.
-        self.may_be_cut_short = not _is_tcp(sock)
+        self.may_be_cut_short: bool = not _is_tcp(sock)
         """Whether a short read may have left something."""
 
     def wait(self) -> Awaitable[None]:
@@ -241,5 +246,5 @@ class WatchedSocket:
 class PollableStream(Protocol):
     """A stream that can be told when there is something to receive."""
 
-    def wait_with(self, readiness: SharedEpoll) -> None:
+    def _wait_with(self, readiness: SharedEpoll) -> None:
         """Wait by ``readiness`` from now on."""

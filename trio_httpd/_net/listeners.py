@@ -44,7 +44,7 @@ class SocketListener(trio.abc.Listener[SocketStream]):
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        self.socket = sock
+        self.socket: socket.socket = sock
         """The socket itself, for its address and options."""
         self._fairness = CheckpointBudget()
 

@@ -48,6 +48,8 @@ GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What a stream raises whose client has left, or that was closed here."""
 
 _LARGEST_BATCHED = 16 * 1024
+_NO_BATCH = WriteBatch()
+"""One that is never open."""
 _WINDOW = 256 * 1024
 
 
@@ -90,6 +92,9 @@ class Owner(Expirable, Protocol):
     def lose(self) -> None:
         """Call `Sender.break_off`, and let the transport end."""
 
+    def sent(self) -> None:
+        """Note that what was left to the server is out."""
+
     def abort(self) -> None:
         """Reset the stream."""
 
@@ -110,6 +115,7 @@ class Sender:
     __slots__ = (
         "_backlog",
         "_batch",
+        "_batched",
         "_files",
         "_over",
         "_owner",
@@ -140,9 +146,11 @@ class Sender:
         self._owner = owner
         self._queue = queue
         self._rate = SendRate(progress)
-        self._batch = batch
+        # A plain stream sends nothing at the end of a turn: that would take a task each time.
+        self._batch = batch if self._plain is None else _NO_BATCH
         self._spawn = spawn
         self._backlog: deque[bytes | memoryview | FilePart] = deque()
+        self._batched = b""
         self._over = ParkingLot()  # Where those wait who want to see all of it out.
         self.state = _IDLE
 
@@ -169,6 +177,9 @@ class Sender:
         except GONE as problem:
             self._owner.lose()
             raise PeerGone from problem
+        except BaseException:
+            self._owner.lose()
+            raise
         if sent == len(data):
             return False
         self._backlog.append(memoryview(data)[sent:])
@@ -180,10 +191,9 @@ class Sender:
 
         For the end of a response on a transport that goes on.
         """
-        if self.state is _IDLE and len(data) <= _LARGEST_BATCHED and self._batch.is_worthwhile():
-            self._backlog.append(data)
+        if self.state is _IDLE and len(data) <= _LARGEST_BATCHED and self._batch.add(self):
+            self._batched = data
             self.state = _BATCHED
-            self._batch.add(self)
             return False
         return self.write(data)
 
@@ -200,7 +210,6 @@ class Sender:
             self._backlog.append(prefix)
         self._backlog.append(part)
         if self.state is _IDLE:
-            self.state = _UNSENT
             self._send_now()
         return bool(self._backlog)
 
@@ -208,20 +217,26 @@ class Sender:
         """Send what is batched; a task of the server sends what has no room. Raises nothing."""
         if self.state is not _BATCHED:
             return
+        data, self._batched = self._batched, b""
+        self.state = _IDLE
         try:
-            self._send_now()
+            if self.write(data):
+                self.hand_over()
         except PeerGone:
-            pass  # Whoever sends or receives next is told.
+            self._owner.abort()  # Its task waits for a next request, as long as it is let.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
-        if self.state is _BATCHED:
-            self.state = _SENDING
-            self._spawn(self._send_overflow)
+
+    def hand_over(self) -> None:
+        """Let a task of the server send what is UNSENT, whoever is cancelled here."""
+        self.state = _SENDING
+        self._spawn(self._send_overflow)
 
     def break_off(self) -> None:
         """Send nothing any more."""
         self.state = _BROKEN
         self._backlog.clear()
+        self._batched = b""
         self._over.unpark_all()
 
     def is_fast_enough(self) -> bool:
@@ -234,12 +249,14 @@ class Sender:
         """Send what was written before, so that what is written next goes behind it."""
         if self.state is _BROKEN:
             raise PeerGone
+        if self.state is _BATCHED:
+            self._backlog.append(self._batched)
+            self._batched = b""
         if self.state is not _SENDING:
             self._send_now()
 
     def _send_now(self) -> None:
-        """Send what there is room for."""
-        state = self.state
+        """Send what there is room for; the state is UNSENT, or IDLE, then."""
         try:
             self._send_backlog()
         except GONE as problem:
@@ -248,7 +265,7 @@ class Sender:
         except BaseException:
             self._owner.lose()
             raise
-        self.state = state if self._backlog else _IDLE
+        self.state = _UNSENT if self._backlog else _IDLE
 
     def _send_backlog(self) -> None:
         """Send what there is room for; raise what the stream raises."""
@@ -310,15 +327,16 @@ class Sender:
                     await self._send_rest()
                 case SenderState.SENDING:
                     await self._over.park()
-                case SenderState.BROKEN:
+                case _:  # BROKEN
                     raise PeerGone
 
     async def _send_overflow(self) -> None:
         """Send what was batched and had no room."""
         try:
             await self._send_rest()
+            self._owner.sent()
         except PeerGone:
-            pass  # Whoever sends or receives next is told.
+            self._owner.abort()  # As above.
         except Exception as problem:  # Of a stream that has no right to it.
             self._give_up(problem)
 
@@ -350,10 +368,10 @@ class Sender:
             assert not isinstance(piece, FilePart)
             self._queue.enter(self._owner)  # Each piece has a period of its own.
             sent = await self._plain.send_some(piece)
-            if sent < len(piece):
+            if self._backlog:  # Else it was broken off meanwhile.
                 self._backlog[0] = memoryview(piece)[sent:]
-            else:
-                self._backlog.popleft()
+                if sent == len(piece):
+                    self._backlog.popleft()
         else:
             await self._stream.wait_send_all_might_not_block()
             self._send_backlog()
@@ -361,7 +379,11 @@ class Sender:
     async def _read(self, part: FilePart) -> None:
         """Read a window of a file that the system does not copy."""
         size = min(part.size, _WINDOW)
+        self._queue.leave(self._owner)  # The client does not answer for a slow disk.
         data = await self._run_blocking(os.pread, part.fd, size, part.offset)
+        self._queue.enter(self._owner)
+        if self.state is _BROKEN:
+            raise PeerGone
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {part.offset}")
         rest = part.after(len(data))

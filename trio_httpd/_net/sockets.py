@@ -56,13 +56,13 @@ class SocketStream(trio.abc.HalfCloseableStream):
             with contextlib.suppress(OSError):  # Some systems refuse it after a reset.
                 # A response's last bytes wait for no acknowledgement.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = sock
+        self.socket: socket.socket = sock
         """The socket itself, for its address and options."""
         self._watched: WatchedSocket | None = None
         self._sending = False
         self._ended = False
 
-    def wait_with(self, readiness: SharedEpoll) -> None:
+    def _wait_with(self, readiness: SharedEpoll) -> None:
         """Let ``readiness`` tell when there is something to receive, or room."""
         self._watched = readiness.watch(self.socket)
 

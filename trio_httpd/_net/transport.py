@@ -64,6 +64,7 @@ class Transport:
     __slots__ = (
         "_closed",
         "_nowait",
+        "_reader_left",
         "_spawn",
         "budget",
         "deadlines",
@@ -116,6 +117,7 @@ class Transport:
         self.receiving = False
         """Whether a task is in `receive`."""
         self._closed = False
+        self._reader_left: trio.Event | None = None  # Set, for who lingers.
         self.scope = trio.CancelScope()
 
     @property
@@ -147,6 +149,8 @@ class Transport:
             raise PeerGone from problem
         finally:
             self.receiving = False
+            if self._reader_left is not None:
+                self._reader_left.set()
             if not self.is_gone:  # Else whoever sends next is to notice, see `lose`.
                 self.budget.left = TURN  # Whoever receives executes a checkpoint.
 
@@ -180,11 +184,13 @@ class Transport:
         Raises:
             PeerGone: nothing can be written any more.
         """
-        await self.sender.flush()  # Earlier bytes: of the response before, of a 100 Continue.
-        if self.budget.left <= 0:
+        if self.budget.left <= 0 and not self.is_gone:
             await self.budget.take_turn()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
+        # Last of all, so that whoever writes next finds nothing under way: no bytes of the
+        # response before, nor of a 100 Continue that another task sends.
+        await self.sender.flush()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send ``data`` without a deadline, however long it takes.
@@ -202,6 +208,7 @@ class Transport:
             self.lose()
             raise PeerGone from problem
         except BaseException:
+            self.ends_content = True  # Whatever the protocol: cut, it never looks whole.
             self.lose()
             raise
 
@@ -209,7 +216,9 @@ class Transport:
 
     def expire(self, phase: DeadlineQueue) -> None:
         """End the phase that ran out of time."""
-        if phase is not self.deadlines.send:
+        if phase is self.deadlines.keep_alive and self.sender.state is not _IDLE:
+            phase.enter(self)  # It begins when the last response is out.
+        elif phase is not self.deadlines.send:
             self.worsen(phase.ending)
             self.budget.left = 0  # Who is cancelled is to notice.
             self.scope.cancel()
@@ -236,11 +245,25 @@ class Transport:
         """Let the transport end so, unless something worse was decided before."""
         self.ending = max(self.ending, ending)
 
+    def sent(self) -> None:
+        """Begin to be idle only now that the last response is out."""
+        self.deadlines.keep_alive.restart(self)
+
     def lose(self) -> None:
         """Send nothing any more: the peer has left, or must see that a response was cut."""
         self.worsen(Ending.GONE)
         self.sender.break_off()
         self.budget.left = 0  # Whoever sends next is to notice.
+
+    def cut(self) -> None:
+        """Send nothing any more, so that a response never looks whole.
+
+        Where the end of the transport does not look like that of the response, we linger as
+        after any other: earlier responses may still be on their way.
+        """
+        self.worsen(Ending.LINGER)
+        self.sender.break_off()
+        self.budget.left = 0
 
     def abort(self) -> None:
         """Reset the transport now: what was not sent is dropped.
@@ -309,14 +332,26 @@ class Transport:
         """End our side and read theirs out, until then at most.
 
         Closing over unread bytes makes TCP send a reset, which can overtake and erase
-        our last word (RFC 9112 §9.6).
+        our last word (RFC 9112 §9.6). Not where a response was cut that a proper end would
+        make look whole, nor where a task that the handler left behind is still sending.
         """
+        if self.ends_content:
+            return
         with trio.move_on_at(until) as self.scope:
-            await self.send_eof()
+            try:
+                await self.send_eof()
+            except trio.BusyResourceError:
+                return  # To close the stream lets that task go.
+            if self.receiving:  # A task that was left behind; it receives once at most.
+                self._reader_left = trio.Event()
+                await self._reader_left.wait()
             while await self.receive(chunk):
                 pass
 
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._spawn(close_now, self.stream)
+            try:
+                self._spawn(close_now, self.stream)
+            except Exception as problem:  # Of a nursery that is not ours.
+                logger.error("a stream cannot be closed", exc_info=problem)

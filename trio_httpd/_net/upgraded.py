@@ -27,13 +27,9 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         self._early = early
         self._ended = False
         self._doing: set[str] = set()
+        self._is_over = False
         self.closed = False
         """Whether this end was closed."""
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether a task is sending or receiving."""
-        return bool(self._doing)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what arrives next, b"" at the end."""
@@ -41,7 +37,9 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
             raise ValueError("max_bytes must be at least 1")
         with self._alone(_RECEIVING):
             if not self._early:
-                return await self._transport.receive(max_bytes or _LARGEST_READ)
+                received = await self._transport.receive(max_bytes or _LARGEST_READ)
+                self._require_open()
+                return received
             await trio.lowlevel.checkpoint()
             count = len(self._early) if max_bytes is None else max_bytes
             piece, self._early = self._early[:count], self._early[count:]
@@ -81,6 +79,13 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
         self.closed = True
         await self._transport.stream.aclose()
 
+    def retire(self) -> None:
+        """Let nobody use it any more: the handler has returned."""
+        self._is_over = True
+        if _SENDING in self._doing:  # What is cut gets no proper end.
+            self._transport.ends_content = True
+            self._transport.lose()
+
     @contextmanager
     def _alone(self, doing: str) -> Iterator[None]:
         """Be the one task that is ``doing`` so; raise what streams of trio raise."""
@@ -103,5 +108,5 @@ class UpgradedStream(trio.abc.HalfCloseableStream):
             raise PeerGone
 
     def _require_open(self) -> None:
-        if self.closed:
+        if self.closed or self._is_over:
             raise trio.ClosedResourceError("this stream was closed")

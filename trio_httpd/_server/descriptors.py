@@ -45,7 +45,7 @@ def most_connections(limit: float) -> float:
 
 
 def most_held() -> int:
-    """Return how many descriptors of files may be kept open for the next who asks."""
+    """Return how many descriptors of files may be kept open for later requests."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _reserve(math.inf if soft == resource.RLIM_INFINITY else soft) // 2
 

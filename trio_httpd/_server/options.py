@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
-from .._exchange.connection import Handler
+from .._exchange.connection import Connection, Handler
 from .._exchange.context import ServerContext
-from .._exchange.failures import FailurePolicy, OnError, require_on_error
+from .._exchange.failures import FailurePolicy, require_on_error
 from .._message.errors import HeaderItems
 from .._message.limits import Limits, Timeouts
 from .._message.response import DefaultHeaders
@@ -17,6 +18,10 @@ from .._static.docroot import Docroot, DocrootLike, docroot_of
 from .._static.file_server import FileServer
 from .._static.files.cache import OpenFileCache
 from .._static.mounts import Mounts
+
+OnError = Literal["raise"] | Callable[[Exception, Connection | None, str], object] | None
+"""What becomes of a failure: a callable gets the exception, the `Connection`, or None where no
+exchange is to blame, and what was going on; for the rest see `Options`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ class Options:
 
 
 class OptionArguments(TypedDict, total=False):
-    """The keyword arguments of `Options`, for the signatures that pass them on."""
+    """The keyword arguments of `Options`, for signatures that pass them on."""
 
     timeouts: Timeouts
     limits: Limits

@@ -1,4 +1,4 @@
-"""The program: a server as a whole process, from `trio.run` to a signal.
+"""Run: a server as a whole process, from `trio.run` to a signal.
 
     run ---> serve ----------------------------------------> returns
                ^

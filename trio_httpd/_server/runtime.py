@@ -36,7 +36,7 @@ class Runtime:
     def open_transport(self, stream: trio.abc.Stream, spawn: Spawn, *, progress: int) -> Transport:
         """Return a transport of ``stream``, to be served while the runtime is held."""
         if isinstance(stream, PollableStream):
-            stream.wait_with(self._epoll)
+            stream._wait_with(self._epoll)
         return Transport(stream, self.deadlines, self._batch, spawn, progress=progress)
 
     def hold(self, spawn: Spawn) -> None:
@@ -55,11 +55,16 @@ class Runtime:
     async def run(self) -> None:
         """Expire what is due until nobody holds the runtime; have all open so long."""
         try:
-            with self._epoll.opened(), self.files.cache.opened(self._cached_files):
-                async with trio.open_nursery() as nursery:
-                    self._batch.open(nursery)
-                    while self._holders:
-                        await self.deadlines.expire_next(self._epoll.tell)
-                    nursery.cancel_scope.cancel()
+            # Whoever begins to hold it while it closes has it open again.
+            while self._holders:
+                await self._run_while_held()
         finally:
             self._started = False
+
+    async def _run_while_held(self) -> None:
+        with self._epoll.opened(), self.files.cache.opened(self._cached_files):
+            async with trio.open_nursery() as nursery:
+                self._batch.open(nursery)
+                while self._holders:
+                    await self.deadlines.expire_next(self._epoll.tell, self._epoll.tell_now)
+                nursery.cancel_scope.cancel()

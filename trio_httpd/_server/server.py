@@ -30,7 +30,7 @@ import trio
 
 from .._exchange.connection import Handler
 from .._exchange.context import ServerContext
-from .._exchange.failures import OnError, Propagate
+from .._exchange.failures import Propagate
 from .._http1.loop import refuse_http1, serve_http1
 from .._message.response import Response
 from .._net.addresses import Address, local_address
@@ -38,7 +38,7 @@ from .._net.deadlines import Spawn
 from .._net.listeners import open_listeners
 from .._net.sockets import SocketStream
 from .._net.transport import Transport, close_now
-from .options import OptionArguments, Options, context_of
+from .options import OnError, OptionArguments, Options, context_of
 from .runtime import Runtime
 
 logger = logging.getLogger("trio_httpd.server")
@@ -56,9 +56,8 @@ Work = Callable[[Transport, ServerContext], Awaitable[None]]
 class HandlerNursery(Protocol):
     """Anything that starts tasks as `trio.Nursery` does."""
 
-    @property
-    def start_soon(self) -> Spawn:
-        """Start a task."""
+    def start_soon(self, async_fn: Callable[..., Awaitable[object]], /, *args: Any) -> object:
+        """Start a task that runs ``async_fn(*args)``."""
 
 
 class Server:
@@ -117,7 +116,7 @@ class Server:
         self._context.failures.on_error = on_error
 
     def pause(self) -> None:
-        """Accept no one from the listeners until `resume`; who is here is served on."""
+        """Stop accepting new connections until `resume`. Existing connections continue."""
         self._paused = True
 
     def resume(self) -> None:

@@ -11,15 +11,22 @@ from types import MappingProxyType
 from typing import Literal, Protocol
 
 from .._message.errors import HeaderItems
+from .._message.request import Request
 from .rules.checks import pairs_in
 from .rules.folder import FolderRules
 
 
 class ServesFiles(Protocol):
-    """What a docroot needs of a connection object, which stands on a higher floor."""
+    """What a `Docroot` or `Mounts` needs of a `Connection`, or of what stands in for one."""
+
+    # It is a protocol because connections are made on a higher floor.
+
+    @property
+    def request(self) -> Request:
+        """See `Connection.request`."""
 
     def serve_file(self, path: str | None = None, *, docroot: Docroot) -> Awaitable[None]:
-        """Answer with the file that the request, or ``path``, names."""
+        """See `Connection.serve_file`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class Docroot:
     charset: str | None = "utf-8"
     download: bool | tuple[str, ...] = False
     auth: Mapping[str, str] | None = field(default=None, hash=False, repr=False)
-    rules: FolderRules = field(init=False, repr=False, compare=False)
+    _rules: FolderRules = field(init=False, repr=False, compare=False)
     """The options, made ready for use."""
 
     def __post_init__(self) -> None:
@@ -127,7 +134,7 @@ class Docroot:
         object.__setattr__(self, "cache_control", cache_control)
         object.__setattr__(self, "error_pages", MappingProxyType(dict(self.error_pages)))
         object.__setattr__(self, "auth", auth)
-        object.__setattr__(self, "rules", rules)
+        object.__setattr__(self, "_rules", rules)
 
     def __call__(self, conn: ServesFiles) -> Awaitable[None]:
         """Serve the file that the request names."""
@@ -151,5 +158,5 @@ def docroot_of(value: DocrootLike | None) -> Docroot:
 
 @lru_cache(maxsize=32)
 def _plain(path: str) -> Docroot:
-    """Return the docroot that stands for a path, the same each time: what it holds is its own."""
+    """Return the docroot of a path, the same each time, as the cache tells docroots by identity."""
     return Docroot(path)

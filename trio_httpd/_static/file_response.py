@@ -1,6 +1,6 @@
-"""File reply: a representation becomes a response, with all that HTTP has for it.
+"""The file response: a representation becomes a response to one request.
 
-In comes what is to be sent; out go fields and content through a `Reply`, or an
+In comes a representation; out go fields and content through a `Responder`, or an
 `HTTPError`. Conditions and ranges are answered here (RFC 9110 §13, §14).
 """
 
@@ -48,7 +48,7 @@ async def _send_small(responder: Responder, request: Request, chosen: Representa
     if (
         chosen.size > _SMALL
         or request.method != "GET"
-        or (request.is_conditional_or_range and 200 <= reply.status < 300)
+        or (request._is_conditional_or_range and 200 <= reply.status < 300)
         or isinstance(chosen.source, FileObject)
     ):
         return False
@@ -82,7 +82,7 @@ async def send_representation(
         return
     reply.declared = None
     parts = None
-    if 200 <= reply.status < 300 and request.is_conditional_or_range:
+    if 200 <= reply.status < 300 and request._is_conditional_or_range:
         if _failed_status(request, chosen) is not None:
             await _send_not_modified(responder, chosen)
             return

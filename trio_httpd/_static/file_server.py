@@ -1,12 +1,14 @@
-"""Publishing: a request becomes a file of a docroot, or whatever the docroot says instead.
+"""The file server: a request becomes a file of a docroot, a listing, a redirection or an error.
 
-    cross-origin --> who are you? --> GET, HEAD --> which file? --> file reply
-                     401              405             | 404, 403
-                                                      +--> the slash that lacks: 301
-                                                      +--> a listing
-                                                      +--> the page of an application
+    cross-origin --> password? --> GET, HEAD --> which file? --> file response
+                     401           405             | 404, 403
+                                                   +--> a slash is missing: 301
+                                                   +--> a listing
+                                                   +--> the index (`Docroot.spa`)
 
-Each error goes to the docroot's own page for it, or out as an `HTTPError`.
+Errors are answered with the docroot's own page for them, or raised as an `HTTPError`.
+
+Law: a request looks once in the cache, and once on the disk if the file is not there.
 """
 
 from __future__ import annotations
@@ -44,12 +46,12 @@ class FileServer:
     """Serves files of docroots, through one cache of open files.
 
     Args:
-        cache: what was opened a moment ago.
+        cache: the files that are open.
     """
 
     def __init__(self, cache: OpenFileCache) -> None:
         self.cache = cache
-        """What was opened a moment ago."""
+        """The files that are open."""
 
     async def serve(
         self, responder: Responder, request: Request, docroot: Docroot, path: str | None
@@ -66,7 +68,7 @@ class FileServer:
             except HTTPError as problem:
                 if reply.is_out:
                     raise
-                await _answer_problem(responder, request, docroot, problem)
+                await self._answer_problem(responder, request, docroot, problem)
 
     async def _serve(
         self, responder: Responder, request: Request, docroot: Docroot, path: str
@@ -77,11 +79,11 @@ class FileServer:
         _admit(responder.reply, request, docroot)
         variants = self.cache.find(docroot, path)
         if variants is not None:
-            variants.hold()
+            variants.retain()
         else:
             found = self._look_up(request, docroot, path)
             if not isinstance(found, FoundFile):
-                responder.reply.adopt(RenderedFields(docroot.rules.fields))
+                responder.reply.adopt(RenderedFields(docroot._rules.fields))
                 if found is None:
                     await _add_slash(responder, request)
                 else:
@@ -106,7 +108,7 @@ class FileServer:
                 # links is the slash that the peer has.
                 found = self._open(docroot, named.as_folder())
         except HTTPError as problem:
-            rules, names = docroot.rules, named.names
+            rules, names = docroot._rules, named.names
             if problem.status == 404 and rules.spa_asked(names) and rules.publishes(names):
                 return self._open(docroot, FilePath((), True))
             raise
@@ -119,17 +121,23 @@ class FileServer:
         self, responder: Responder, request: Request, folder: OpenFolder, path: str
     ) -> None:
         mount = unquote(request.raw_path.removesuffix(path.removeprefix("/")), errors="replace")
-        page = await self._page_of(request, folder, mount or "/")
+        with folder:
+            try:
+                page = await self._page_of(request, folder, mount or "/")
+            except HTTPError as problem:
+                if not self.cache.makes_room_for(problem):
+                    raise
+                page = await self._page_of(request, folder, mount or "/")
         await send_listing(responder, request, page)
 
     async def _page_of(self, request: Request, folder: OpenFolder, root: str) -> Page | None:
-        """Return the listing of a folder, None for a HEAD; close the folder before it is sent."""
+        """Return the listing of a folder, None for a HEAD."""
 
         async def make() -> Page:
             contents = await read_entries(fd, folder.facts_of, parse_order(request.query))
             return await make_page(request, contents, names=folder.names, root=root)
 
-        with folder, exhaustion_is_503():
+        with exhaustion_is_503():
             fd = folder.open_to_list()
             try:
                 if request.method == "HEAD":
@@ -140,33 +148,59 @@ class FileServer:
             finally:
                 os.close(fd)
 
+    # Errors.
+
+    async def _answer_problem(
+        self, responder: Responder, request: Request, docroot: Docroot, problem: HTTPError
+    ) -> None:
+        """Send the page that the docroot has for a problem, or raise it with its fields."""
+        page = self._open_error_page(docroot, problem.status)
+        cors = _cors_fields(request, docroot)
+        if page is None:
+            fields = [*problem.headers, *docroot._rules.pairs, *cors]
+            raise HTTPError(problem.status, problem.detail, fields) from problem
+        with page:
+            chosen, reply = page.identity, responder.reply
+            reply.reset()  # The attempt that failed may have set some fields.
+            reply.set_status(problem.status, None)
+            for name, value in (*problem.headers, *cors):
+                reply.add_header(name, value)
+            typed = (b"Content-Type", chosen.media_type.encode("latin-1"))
+            rendered = RenderedFields([typed, *docroot._rules.fields])
+            await send_representation(responder, request, replace(chosen, fields=rendered))
+
+    def _open_error_page(self, docroot: Docroot, status: int) -> FileVariants | None:
+        """Open the page that a docroot has for a status, None if it has none."""
+        page = docroot._rules.error_pages.get(status)
+        if page is None:
+            return None
+        path = FilePath(page, is_folder=False)
+        try:
+            found = self.cache.making_room(lambda: open_path(docroot, path, hidden_too=True))
+        except HTTPError as problem:
+            if problem.status == 503:  # It may be there, but cannot be opened now.
+                return None
+            found = None
+        if isinstance(found, FoundFile):
+            return FileVariants(docroot, found)
+        _note_missing(str(docroot.path), page)
+        return None
+
 
 async def _send_variant(responder: Responder, request: Request, variants: FileVariants) -> None:
-    """Send a file in the best of its variants, and close it."""
+    """Send a file in the best of its variants, and release it."""
     with variants:
         chosen = _chosen(request, variants)
         if chosen is None:
             raise HTTPError(406, headers=[("Vary", "Accept-Encoding")])
         assert isinstance(chosen.source, OpenFile)
-        file = chosen.source.hold()
-    with file:  # The other variants' descriptors are not kept for a peer that is slow.
+        file = chosen.source.retain()
+    with file:  # A slow client needs no descriptors of the other variants.
         await send_representation(responder, request, chosen)
 
 
-async def _answer_problem(
-    responder: Responder, request: Request, docroot: Docroot, problem: HTTPError
-) -> None:
-    """Send the page that the docroot has for a problem, or let it out with its fields."""
-    rules = docroot.rules
-    page = rules.error_pages.get(problem.status)
-    if page is not None and await _send_error_page(responder, request, docroot, page, problem):
-        return
-    fields = [*problem.headers, *rules.pairs, *_cors_fields(request, docroot)]
-    raise HTTPError(problem.status, problem.detail, fields) from problem
-
-
 def _cors_fields(request: Request, docroot: Docroot) -> list[tuple[str, str]]:
-    return docroot.rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
+    return docroot._rules.cors_fields(request.headers.single("origin")) if docroot.cors else []
 
 
 def _is_preflight(request: Request) -> bool:
@@ -175,7 +209,7 @@ def _is_preflight(request: Request) -> bool:
 
 
 async def _answer_preflight(responder: Responder, request: Request, docroot: Docroot) -> None:
-    rules, reply = docroot.rules, responder.reply
+    rules, reply = docroot._rules, responder.reply
     reply.set_status(204, None)
     reply.adopt(RenderedFields(rules.fields))
     for name, value in rules.preflight_fields(request.headers.single("origin")):
@@ -189,7 +223,7 @@ def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
     Raises:
         HTTPError: 401, 405.
     """
-    rules = docroot.rules
+    rules = docroot._rules
     if rules.looks_at_requests:
         for name, value in _cors_fields(request, docroot):
             reply.add_header(name, value)
@@ -200,11 +234,11 @@ def _admit(reply: Reply, request: Request, docroot: Docroot) -> None:
         raise HTTPError(405, headers=[("Allow", ", ".join(allowed))])
 
 
-def _chosen(request: Request, published: FileVariants) -> Representation | None:
-    """Return the form of a file that the peer likes best, None if none is acceptable."""
-    if not published.is_negotiated:
-        return published.plain
-    return published.choose(request.headers.combined("accept-encoding"))
+def _chosen(request: Request, variants: FileVariants) -> Representation | None:
+    """Return the variant that the client prefers, None if none is acceptable."""
+    if not variants.is_negotiated:
+        return variants.identity
+    return variants.choose(request.headers.combined("accept-encoding"))
 
 
 def _state_of(fd: int) -> tuple[int, ...] | None:
@@ -229,33 +263,6 @@ async def _add_slash(responder: Responder, request: Request) -> None:
     reply.set_status(301, None)
     reply.set_header("Location", f"./{name}/{query}")
     await responder.send_whole(b"")
-
-
-async def _send_error_page(
-    responder: Responder,
-    request: Request,
-    docroot: Docroot,
-    page: tuple[bytes, ...],
-    problem: HTTPError,
-) -> bool:
-    """Send the docroot's own page for an error; whether there is one."""
-    try:
-        found = open_path(docroot, FilePath(page, is_folder=False), hidden_too=True)
-    except HTTPError:
-        found = None
-    if not isinstance(found, FoundFile):
-        _note_missing(str(docroot.path), page)
-        return False
-    with FileVariants(docroot, found) as published:
-        plain, reply = published.plain, responder.reply
-        reply.reset()  # Of what failed, something may have been said.
-        reply.set_status(problem.status, None)
-        for name, value in (*problem.headers, *_cors_fields(request, docroot)):
-            reply.add_header(name, value)
-        typed = (b"Content-Type", plain.media_type.encode("latin-1"))
-        plain = replace(plain, fields=RenderedFields([typed, *docroot.rules.fields]))
-        await send_representation(responder, request, plain)
-    return True
 
 
 @lru_cache(maxsize=64)

@@ -6,23 +6,13 @@ import os
 from collections.abc import Awaitable, Mapping
 from dataclasses import InitVar, dataclass, field
 from types import MappingProxyType
-from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from .._message.errors import HTTPError
-from .._message.request import Request
 from .docroot import Docroot, DocrootLike, ServesFiles, docroot_of
 from .rules.url_paths import parse_path
 
 Names = tuple[bytes, ...]
-
-
-class ServesRequest(ServesFiles, Protocol):
-    """What mounts need of a connection object, which stands on a higher floor."""
-
-    @property
-    def request(self) -> Request:
-        """What the peer asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +49,7 @@ class Mounts:
     def __hash__(self) -> int:
         return hash(frozenset(self.docroots.items()))
 
-    def __call__(self, conn: ServesRequest) -> Awaitable[None]:
+    def __call__(self, conn: ServesFiles) -> Awaitable[None]:
         """Serve the file that the request names."""
         docroot, rest = self._find(conn.request.raw_path)
         return conn.serve_file(rest, docroot=docroot)

@@ -1,7 +1,7 @@
-"""Chosen files: what a handler sends, of the file system or of its own making.
+"""Send file: a path or a file object of a handler's choice becomes a response.
 
-In comes a path or a file object; out goes a response with everything that HTTP has for it,
-or, where the handler has said how the response shall be, just the bytes.
+Conditions and ranges are answered as for a file of a docroot. Where the handler has set a
+status or a length, only the bytes are sent.
 """
 
 from __future__ import annotations

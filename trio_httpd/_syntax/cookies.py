@@ -60,7 +60,7 @@ class CookieAttributes:
 
 
 class CookieArguments(TypedDict, total=False):
-    """The keyword arguments of `CookieAttributes`, for the signatures that pass them on."""
+    """The keyword arguments of `Connection.set_cookie`, for signatures that pass them on."""
 
     max_age: int | None
     expires: float | None

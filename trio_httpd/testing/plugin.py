@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Unpack
 
 import trio
 
 from .._exchange.connection import Handler
+from .._server.options import OptionArguments
 from .._server.server import Server
-from .client import Client, Wrap
-
-OpenClient = Callable[..., Awaitable[Client]]
+from ._client import Client, OpenClient, Wrap
 
 if importlib.util.find_spec("pytest_trio") is not None:
     from pytest_trio import trio_fixture
@@ -35,9 +33,10 @@ if importlib.util.find_spec("pytest_trio") is not None:
             window: float = math.inf,
             send_buffer: float = 0,
             wrap: Wrap | None = None,
-            **options: Any,
+            **options: Unpack[OptionArguments],
         ) -> Client:
-            server = Server(handler, **{"on_error": "raise", **options})
+            options.setdefault("on_error", "raise")
+            server = Server(handler, **options)
             await nursery.start(server.serve, ())
             return Client(server, window=window, send_buffer=send_buffer, wrap=wrap)
 

@@ -1,4 +1,4 @@
-"""Files kept open for the next who asks: changes are seen, and all of it is closed."""
+"""Files that stay open for the next request: changes are seen, and all of it is closed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.static.files.manual_queue import ManualQueue
 from tests.static.published import descriptors, until_the_clock_ticks
 from trio_httpd import Docroot, HTTPError, Server
 from trio_httpd._static.files.cache import FRESH_NS, SECONDS, OpenFileCache
 from trio_httpd._static.files.lookup import FoundFile, open_path
 from trio_httpd._static.files.os_errors import STATUS_OF, map_os_errors
-from trio_httpd._static.files.page_cache import Expiring
 from trio_httpd._static.files.variants import FileVariants
 from trio_httpd._static.rules.url_paths import FilePath
 from trio_httpd.testing import Client, Raw, connect, memory_streams
@@ -78,14 +78,14 @@ async def test_a_file_that_was_changed_is_never_sent_as_it_was(
 async def test_other_permissions_are_heeded_at_once(client: Client, folder: Path) -> None:
     path = folder / "a" / "file.txt"
     await client.get("/a/file.txt")
-    held = descriptors()
+    before = descriptors()
     path.chmod(0o640)
     shutil.rmtree(folder / "a")  # So it would be 404 if it were opened again.
     assert (await client.get("/a/file.txt")).status == 404
-    assert len(descriptors()) == len(held) - 1
+    assert len(descriptors()) == len(before) - 1
 
 
-async def test_a_compressed_form_that_was_changed_is_seen_too(folder: Path) -> None:
+async def test_a_changed_compressed_variant_is_seen_too(folder: Path) -> None:
     packed = folder / "a" / "file.txt.br"
     packed.write_text("packed")
     until_the_clock_ticks(folder)
@@ -152,7 +152,7 @@ async def test_what_is_being_sent_stays_open_for_that(
     assert descriptors() == before
 
 
-async def test_what_is_held_can_be_sent_to_several_at_once(
+async def test_a_cached_file_can_be_sent_to_several_at_once(
     client: Client, folder: Path, autojump_clock: MockClock
 ) -> None:
     before = descriptors()
@@ -162,7 +162,7 @@ async def test_what_is_held_can_be_sent_to_several_at_once(
         await raw.hear()
     assert len(descriptors()) == len(before) + 1
     (folder / "large").unlink()
-    assert (await client.get("/large")).status == 404  # It is held no longer.
+    assert (await client.get("/large")).status == 404  # It is in the cache no longer.
     raws.pop().close()
     for raw in raws:
         assert await raw.hear_exactly(1_000_000) == b"x" * 1_000_000
@@ -192,7 +192,7 @@ async def test_with_the_last_transport_all_is_closed(folder: Path) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_server_that_ends_and_begins_again_holds_files_anew(folder: Path) -> None:
+async def test_a_server_that_ends_and_begins_again_caches_files_anew(folder: Path) -> None:
     server = Server(Docroot(folder))
     before = descriptors()
     for _ in range(2):
@@ -208,7 +208,7 @@ async def test_a_server_that_ends_and_begins_again_holds_files_anew(folder: Path
         assert descriptors() == before
 
 
-async def test_transports_that_outlive_the_serving_hold_files_as_long_as_they_live(
+async def test_transports_that_outlive_the_serving_keep_the_cache_open(
     folder: Path,
 ) -> None:
     before = descriptors()
@@ -245,89 +245,76 @@ async def test_a_server_that_is_cancelled_midway_closes_all(folder: Path) -> Non
 # How many.
 
 
-class Stand:
-    """A shelf whose time is the test's."""
-
-    def __init__(self) -> None:
-        self.items: list[Expiring] = []
-
-    def enter(self, item: Expiring) -> None:
-        self.items.append(item)
-
-    def leave(self, item: Expiring) -> None:
-        self.items.remove(item)
-
-
 def opened(docroot: Docroot, *names: bytes) -> FileVariants:
     found = open_path(docroot, FilePath(names, is_folder=False))
     assert isinstance(found, FoundFile)
     return FileVariants(docroot, found)
 
 
-def keep(held: OpenFileCache, docroot: Docroot, *names: str) -> None:
-    """Publish a file once, and have it kept."""
+def keep(cache: OpenFileCache, docroot: Docroot, *names: str) -> None:
+    """Open each file, and have it kept."""
     for name in names:
-        with opened(docroot, name.encode(), b"file.txt") as published:
-            held.keep(docroot, name, published)
+        with opened(docroot, name.encode(), b"file.txt") as variants:
+            cache.keep(docroot, name, variants)
 
 
-def kept(held: OpenFileCache, docroot: Docroot) -> str:
-    return "".join(name for name in "abc" if held.find(docroot, name) is not None)
+def kept(cache: OpenFileCache, docroot: Docroot) -> str:
+    return "".join(name for name in "abc" if cache.find(docroot, name) is not None)
 
 
 def test_no_more_descriptors_than_agreed_are_kept_and_the_oldest_go(folder: Path) -> None:
-    before, stand, held, docroot = descriptors(), Stand(), OpenFileCache(2), Docroot(folder)
-    with held.opened(stand):
-        keep(held, docroot, "a", "b")
-        assert kept(held, docroot) == "ab"
-        keep(held, docroot, "c")
-        assert kept(held, docroot) == "bc"
-        assert len(stand.items) == len(descriptors()) - len(before) == 2
-    assert stand.items == []
+    before, queue, cache, docroot = descriptors(), ManualQueue(), OpenFileCache(2), Docroot(folder)
+    with cache.opened(queue):
+        keep(cache, docroot, "a", "b")
+        assert kept(cache, docroot) == "ab"
+        keep(cache, docroot, "c")
+        assert kept(cache, docroot) == "bc"
+        assert len(queue.items) == len(descriptors()) - len(before) == 2
+    assert queue.items == []
     assert descriptors() == before
 
 
-def test_compressed_forms_count_as_well(folder: Path) -> None:
+def test_compressed_variants_count_as_well(folder: Path) -> None:
     (folder / "c" / "file.txt.gz").write_text("c")
-    stand, docroot = Stand(), Docroot(folder, precompressed=("gzip",))
-    held = OpenFileCache(2)
-    with held.opened(stand):
-        keep(held, docroot, "a", "b", "c")
-        assert kept(held, docroot) == "c"
-        keep(held, docroot, "a")
-        assert kept(held, docroot) == "a"
-    held = OpenFileCache(1)
-    with held.opened(stand):
-        keep(held, docroot, "a", "c")
-        assert kept(held, docroot) == "a"
+    queue, docroot = ManualQueue(), Docroot(folder, precompressed=("gzip",))
+    cache = OpenFileCache(2)
+    with cache.opened(queue):
+        keep(cache, docroot, "a", "b", "c")
+        assert kept(cache, docroot) == "c"
+        keep(cache, docroot, "a")
+        assert kept(cache, docroot) == "a"
+    cache = OpenFileCache(1)
+    with cache.opened(queue):
+        keep(cache, docroot, "a", "c")
+        assert kept(cache, docroot) == "a"
 
 
 def test_the_same_path_of_another_docroot_is_another_file(folder: Path) -> None:
-    held, one, other = OpenFileCache(9), Docroot(folder), Docroot(folder / "a")
-    with held.opened(Stand()):
-        keep(held, one, "a")
-        assert held.find(other, "a") is None
+    cache, one, other = OpenFileCache(9), Docroot(folder), Docroot(folder / "a")
+    with cache.opened(ManualQueue()):
+        keep(cache, one, "a")
+        assert cache.find(other, "a") is None
 
 
 def test_what_is_kept_twice_is_kept_once(folder: Path) -> None:
-    before, stand, held, docroot = descriptors(), Stand(), OpenFileCache(9), Docroot(folder)
-    with held.opened(stand):
-        keep(held, docroot, "a", "a")
-        assert len(stand.items) == len(descriptors()) - len(before) == 1
+    before, queue, cache, docroot = descriptors(), ManualQueue(), OpenFileCache(9), Docroot(folder)
+    with cache.opened(queue):
+        keep(cache, docroot, "a", "a")
+        assert len(queue.items) == len(descriptors()) - len(before) == 1
 
 
-def test_what_is_dropped_for_any_reason_leaves_the_shelf(folder: Path) -> None:
-    stand, held, docroot = Stand(), OpenFileCache(9), Docroot(folder)
-    with held.opened(stand):
-        keep(held, docroot, "a", "b", "c")
+def test_what_is_dropped_for_any_reason_leaves_the_queue(folder: Path) -> None:
+    queue, cache, docroot = ManualQueue(), OpenFileCache(9), Docroot(folder)
+    with cache.opened(queue):
+        keep(cache, docroot, "a", "b", "c")
         (folder / "a" / "file.txt").unlink()
-        assert held.find(docroot, "a") is None
-        assert len(stand.items) == 2
-        held.clear()
-        assert stand.items == []
-        assert kept(held, docroot) == ""
-        keep(held, docroot, "b")
-        assert len(stand.items) == 1
+        assert cache.find(docroot, "a") is None
+        assert len(queue.items) == 2
+        cache.clear()
+        assert queue.items == []
+        assert kept(cache, docroot) == ""
+        keep(cache, docroot, "b")
+        assert len(queue.items) == 1
 
 
 async def test_what_was_cleared_is_not_told_later_that_its_time_has_come(
@@ -347,9 +334,9 @@ async def test_what_was_cleared_is_not_told_later_that_its_time_has_come(
 
 
 def test_nothing_is_kept_while_nobody_is_served(folder: Path) -> None:
-    before, held, docroot = descriptors(), OpenFileCache(9), Docroot(folder)
-    keep(held, docroot, "a")
-    assert kept(held, docroot) == ""
+    before, cache, docroot = descriptors(), OpenFileCache(9), Docroot(folder)
+    keep(cache, docroot, "a")
+    assert kept(cache, docroot) == ""
     assert descriptors() == before
 
 
@@ -362,7 +349,7 @@ async def test_a_file_that_was_just_written_is_not_kept(
         await client.get("/new.txt")
         (folder / "new.txt").write_text("old")
         assert (await client.get("/new.txt")).text() == "old"
-        assert client.server._runtime.files.cache._held == {}
+        assert client.server._runtime.files.cache._entries == {}
 
 
 # What cannot be asked.
@@ -389,7 +376,7 @@ def replace(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"precompressed": ("br",)}, {"auth": {"a": "b"}}], ids=["plain", "br", "auth"]
+    "options", [{}, {"precompressed": ("br",)}, {"auth": {"a": "b"}}], ids=["default", "br", "auth"]
 )
 @pytest.mark.parametrize(
     "fields",
@@ -397,7 +384,7 @@ def replace(path: Path) -> None:
     ids=["plain", "close", "condition", "range"],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_held_file_with_a_stale_handle_is_looked_up_again(
+async def test_a_cached_file_with_a_stale_handle_is_looked_up_again(
     folder: Path, options: dict[str, Any], fields: dict[str, str], method: str
 ) -> None:
     fields = {"Authorization": "Basic YTpi", **fields}
@@ -443,15 +430,15 @@ async def test_a_file_that_cannot_be_closed_ends_nothing(
 @pytest.mark.parametrize(
     ("number", "left"), [(errno.EMFILE, 0), (errno.ENOMEM, 0), (errno.EAGAIN, 1)]
 )
-def test_only_for_want_of_something_is_room_made(folder: Path, number: int, left: int) -> None:
-    held, docroot = OpenFileCache(9), Docroot(folder)
+def test_only_exhaustion_empties_the_cache(folder: Path, number: int, left: int) -> None:
+    cache, docroot = OpenFileCache(9), Docroot(folder)
 
     def refuse() -> None:
         with map_os_errors(STATUS_OF):
             raise OSError(number, os.strerror(number))
 
-    with held.opened(Stand()):
-        keep(held, docroot, "a")
+    with cache.opened(ManualQueue()):
+        keep(cache, docroot, "a")
         with pytest.raises(HTTPError, match="503"):
-            held.making_room(refuse)
-        assert len(kept(held, docroot)) == left
+            cache.making_room(refuse)
+        assert len(kept(cache, docroot)) == left

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.static.published import descriptors, few_descriptors
+from tests.static.published import descriptors, few_descriptors, make_pipe_and_socket
 from trio_httpd import Docroot, HTTPError
 from trio_httpd._static.files.lookup import FoundFile, OpenFolder, open_path
 from trio_httpd._static.files.open_file import OpenFile
@@ -57,13 +56,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "same").symlink_to("a.txt")
     (root / "loop").symlink_to("loop")
     (root / "gone").symlink_to("nowhere")
-    os.mkfifo(root / "pipe")
-    # The path of a socket may be too long for its address: so it is bound from within.
-    here = Path.cwd()
-    os.chdir(root)
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind("socket")
-    os.chdir(here)
+    make_pipe_and_socket(root)
     return root
 
 
@@ -77,17 +70,17 @@ def content(found: FoundFile | OpenFolder | OpenFile | None) -> bytes:
     """Return what is in a file, which is closed."""
     if isinstance(found, FoundFile):
         for _, sidecar in found.sidecars:
-            sidecar.close()
+            sidecar.release()
         found = found.file
     assert isinstance(found, OpenFile)
     with found:
         return os.read(found.fd, 100)
 
 
-def forms(found: FoundFile | OpenFolder | None) -> dict[str, bytes]:
+def sidecars(found: FoundFile | OpenFolder | None) -> dict[str, bytes]:
     """Return what is in the sidecars of a file, by coding; all of it is closed."""
     assert isinstance(found, FoundFile)
-    found.file.close()
+    found.file.release()
     return {coding: content(sidecar) for coding, sidecar in found.sidecars}
 
 
@@ -382,7 +375,7 @@ def test_a_hidden_index_is_none(hostile: Path) -> None:
     assert refusal(hostile, "/folder/", hide=("index.html",)) == 404
 
 
-# Compressed forms.
+# Compressed variants.
 
 
 @pytest.fixture
@@ -415,43 +408,43 @@ CODINGS = ("br", "zstd", "gzip")
         ("/", CODINGS, {"gzip": b"index.html.gz"}),
     ],
 )
-def test_compressed_forms_are_those_beside_a_file(
+def test_compressed_variants_are_those_beside_a_file(
     packed: Path, raw: str, codings: tuple[str, ...], expected: dict[str, bytes]
 ) -> None:
     before = descriptors()
-    found = forms(find(packed, raw, precompressed=codings))
+    found = sidecars(find(packed, raw, precompressed=codings))
     assert list(found.items()) == list(expected.items())
     assert descriptors() == before
 
 
-def test_a_link_to_a_compressed_form_is_like_any_other(packed: Path) -> None:
+def test_a_link_to_a_compressed_variant_is_like_any_other(packed: Path) -> None:
     found = find(packed, "/b", precompressed=CODINGS, follow_symlinks=True)
-    assert forms(found) == {"br": b"a.br"}
+    assert sidecars(found) == {"br": b"a.br"}
 
 
 @pytest.mark.parametrize("follow", [False, True])
-def test_a_compressed_form_may_be_hidden_by_its_name(packed: Path, follow: bool) -> None:
+def test_a_compressed_variant_may_be_hidden_by_its_name(packed: Path, follow: bool) -> None:
     options: dict[str, Any] = {"precompressed": ("gzip",), "hide": ("*.gz",)}
     assert refusal(packed, "/a.gz", follow_symlinks=follow, **options) == 404
     found = find(packed, "/a", follow_symlinks=follow, **options)
-    assert forms(found) == {"gzip": b"a.gz"}
+    assert sidecars(found) == {"gzip": b"a.gz"}
 
 
 def test_a_file_that_is_only_there_compressed_is_not_there(packed: Path) -> None:
     assert refusal(packed, "/c", precompressed=CODINGS) == 404
 
 
-def test_want_of_descriptors_for_a_compressed_form_is_503(packed: Path) -> None:
+def test_exhaustion_while_a_compressed_variant_is_opened_is_503(packed: Path) -> None:
     with few_descriptors(2), pytest.raises(HTTPError, match="503"):
         find(packed, "/a", precompressed=CODINGS)
 
 
-def test_a_compressed_form_that_may_not_be_read_is_passed_by(forbidding: Path) -> None:
+def test_a_compressed_variant_that_may_not_be_read_is_passed_by(forbidding: Path) -> None:
     (forbidding / "file").chmod(0o644)
     (forbidding / "file.gz").write_text("x")
     (forbidding / "file.gz").chmod(0)
     with as_nobody():
-        assert forms(find(forbidding, "/file", precompressed=("gzip",))) == {}
+        assert sidecars(find(forbidding, "/file", precompressed=("gzip",))) == {}
 
 
 # Folders that are listed.
@@ -492,7 +485,7 @@ def test_what_is_published_in_a_folder_has_facts(hostile: Path) -> None:
         }  # fmt: skip
 
 
-def test_for_want_of_descriptors_no_link_is_left_out_unseen(hostile: Path) -> None:
+def test_exhaustion_leaves_no_link_out_unseen(hostile: Path) -> None:
     with listed(hostile, follow_symlinks=True) as folder:
         with few_descriptors(0), pytest.raises(OSError, match="Too many open files"):
             folder.facts_of(b"beside")
@@ -605,11 +598,11 @@ def test_a_file_that_is_replaced_all_the_time_is_503(
 
 
 @pytest.mark.parametrize("times", [1, 1000])
-def test_a_compressed_form_that_loses_its_name_is_opened_anew_or_passed_by(
+def test_a_compressed_variant_that_loses_its_name_is_opened_anew_or_passed_by(
     renaming: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     monkeypatch.setattr(os, "open", Replacer(renaming, "a.txt.gz", "a.txt.gz", times))
-    found = forms(find(renaming, "/a.txt", precompressed=("gzip",), **HIDE))
+    found = sidecars(find(renaming, "/a.txt", precompressed=("gzip",), **HIDE))
     assert found == ({"gzip": b"new"} if times == 1 else {})
 
 
@@ -667,11 +660,11 @@ def failing(number: int, name: bytes, times: int, real: Callable[..., Any]) -> C
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EBUSY])
 @pytest.mark.parametrize("call", ["stat", "open"])
-def test_a_compressed_form_that_cannot_be_asked_for_is_passed_by(
+def test_a_compressed_variant_that_cannot_be_asked_for_is_passed_by(
     packed: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str
 ) -> None:
     monkeypatch.setattr(os, call, failing(number, b"a.gz", 99, getattr(os, call)))
-    assert forms(find(packed, "/a", precompressed=CODINGS)) == {"br": b"a.br"}
+    assert sidecars(find(packed, "/a", precompressed=CODINGS)) == {"br": b"a.br"}
 
 
 @pytest.mark.parametrize("name", [b"a.txt", b"folder", b"index.html"])

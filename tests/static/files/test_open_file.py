@@ -60,13 +60,13 @@ def test_a_failure_closes_what_it_leaves() -> None:
     assert descriptors() == before
 
 
-def test_the_last_who_holds_a_file_closes_it(tmp_path: Path) -> None:
+def test_the_last_release_closes_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("ours")
     before = descriptors()
     with open_file(tmp_path / "a") as file:
-        file.hold()
+        file.retain()
     assert os.read(file.fd, 9) == b"ours"
-    file.close()
+    file.release()
     assert descriptors() == before
 
 
@@ -205,15 +205,15 @@ def test_a_failure_to_close_is_none(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "close", close)
-        open_file(path).close()
+        open_file(path).release()
         with pytest.raises(KeyError), closed_on_error(os.open(path, os.O_RDONLY)):
             raise KeyError
     assert descriptors() == before
 
 
-def test_to_close_twice_is_a_fault(mine: tuple[Path, OpenFile]) -> None:
+def test_closing_twice_is_a_fault(mine: tuple[Path, OpenFile]) -> None:
     path, _ = mine
     file = open_file(path)
     os.close(file.fd)
     with pytest.raises(OSError, match="Bad file descriptor"):
-        file.close()
+        file.release()

@@ -23,7 +23,7 @@ from trio_httpd._static.files.os_errors import (
         (errno.EAGAIN, 503), (errno.EMFILE, 503), (errno.ENFILE, 503), (errno.ENOMEM, 503),
     ],
 )  # fmt: skip
-def test_what_the_system_says_of_a_file_is_an_answer(number: int, status: int) -> None:
+def test_an_os_error_with_a_status_is_an_http_error(number: int, status: int) -> None:
     problem = OSError(number, os.strerror(number))
     with pytest.raises(HTTPError, match=str(status)) as caught, map_os_errors(STATUS_OF):
         raise problem
@@ -32,21 +32,21 @@ def test_what_the_system_says_of_a_file_is_an_answer(number: int, status: int) -
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EBADF])
-def test_a_failure_of_ours_stays_one(number: int) -> None:
+def test_an_os_error_without_a_status_stays_as_it_is(number: int) -> None:
     problem = OSError(number, os.strerror(number))
     with pytest.raises(OSError, match=os.strerror(number)) as caught, map_os_errors(STATUS_OF):
         raise problem
     assert caught.value is problem
 
 
-def test_of_files_of_ours_only_a_want_is_an_answer() -> None:
+def test_exhaustion_is_503_and_all_other_errors_stay() -> None:
     with pytest.raises(FileNotFoundError), exhaustion_is_503():
         raise FileNotFoundError(errno.ENOENT, "no such file")
     for number in EXHAUSTED:
         with pytest.raises(HTTPError, match="503"), exhaustion_is_503():
-            raise OSError(number, "want")
+            raise OSError(number, "exhausted")
 
 
-def test_a_want_is_told_from_everything_else() -> None:
-    assert all(is_exhaustion(OSError(number, "want")) for number in EXHAUSTED)
+def test_exhaustion_is_told_from_all_other_errors() -> None:
+    assert all(is_exhaustion(OSError(number, "exhausted")) for number in EXHAUSTED)
     assert not any(map(is_exhaustion, (OSError(errno.EAGAIN, "again"), HTTPError(503), None)))

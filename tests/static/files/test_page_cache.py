@@ -1,4 +1,4 @@
-"""Pages kept for the next who asks: for how long, how many, and made once."""
+"""Pages kept for the next request: for how long, how many, and made once."""
 
 from __future__ import annotations
 
@@ -8,31 +8,18 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.static.files.manual_queue import ManualQueue
 from trio_httpd._static.files.page_cache import (
     LEAST_BYTES,
     MOST_BYTES,
     SECONDS,
-    Expiring,
-    HeldPages,
     Page,
+    PageCache,
     PageKey,
 )
 
 KEY = PageKey("folder", "by name", "as it is")
 HALF = SECONDS / 2
-
-
-class Stand:
-    """A shelf whose time is the test's."""
-
-    def __init__(self) -> None:
-        self.items: list[Expiring] = []
-
-    def enter(self, item: Expiring) -> None:
-        self.items.append(item)
-
-    def leave(self, item: Expiring) -> None:
-        self.items.remove(item)
 
 
 class Maker:
@@ -56,19 +43,19 @@ class Maker:
 
 
 @pytest.fixture
-def stand() -> Stand:
-    return Stand()
+def queue() -> ManualQueue:
+    return ManualQueue()
 
 
 @pytest.fixture
-def pages(stand: Stand) -> Iterator[HeldPages]:
-    held = HeldPages()
-    with held.opened(stand):
-        yield held
-    assert stand.items == []
+def pages(queue: ManualQueue) -> Iterator[PageCache]:
+    cache = PageCache()
+    with cache.opened(queue):
+        yield cache
+    assert queue.items == []
 
 
-async def test_a_page_is_made_once_in_a_second(pages: HeldPages, autojump_clock: MockClock) -> None:
+async def test_a_page_is_made_once_in_a_second(pages: PageCache, autojump_clock: MockClock) -> None:
     maker = Maker()
     for count in (1, 1, 2, 2, 3):
         await pages.find_or_make(KEY, maker)
@@ -77,7 +64,7 @@ async def test_a_page_is_made_once_in_a_second(pages: HeldPages, autojump_clock:
 
 
 async def test_its_second_begins_when_it_is_begun(
-    pages: HeldPages, autojump_clock: MockClock
+    pages: PageCache, autojump_clock: MockClock
 ) -> None:
     maker = Maker(seconds=0.75)
     await pages.find_or_make(KEY, maker)
@@ -97,7 +84,7 @@ async def test_its_second_begins_when_it_is_begun(
         PageKey("folder", "by name", "changed"),
     ],
 )
-async def test_another_page_is_made(pages: HeldPages, other: PageKey) -> None:
+async def test_another_page_is_made(pages: PageCache, other: PageKey) -> None:
     maker = Maker()
     for key in (KEY, other, KEY, other):
         await pages.find_or_make(key, maker)
@@ -105,15 +92,15 @@ async def test_another_page_is_made(pages: HeldPages, other: PageKey) -> None:
 
 
 async def several(
-    pages: HeldPages, keys: list[PageKey], make: Callable[[], Awaitable[Page]]
+    pages: PageCache, keys: list[PageKey], make: Callable[[], Awaitable[Page]]
 ) -> None:
     async with trio.open_nursery() as nursery:
         for key in keys:
             nursery.start_soon(pages.find_or_make, key, make)
 
 
-async def test_who_asks_meanwhile_waits_for_it_however_long_it_takes(
-    pages: HeldPages, autojump_clock: MockClock
+async def test_requests_that_come_meanwhile_wait_for_it_however_long_it_takes(
+    pages: PageCache, autojump_clock: MockClock
 ) -> None:
     maker = Maker(seconds=10)
     await several(pages, [KEY] * 5, maker)
@@ -125,7 +112,7 @@ async def test_who_asks_meanwhile_waits_for_it_however_long_it_takes(
 
 
 async def test_pages_of_one_folder_are_made_one_after_the_other(
-    pages: HeldPages, autojump_clock: MockClock
+    pages: PageCache, autojump_clock: MockClock
 ) -> None:
     maker = Maker(seconds=0.1)
     await several(pages, [PageKey("folder", number, "state") for number in range(5)], maker)
@@ -136,7 +123,7 @@ async def test_pages_of_one_folder_are_made_one_after_the_other(
 
 
 async def test_what_one_gives_up_the_next_makes(
-    pages: HeldPages, autojump_clock: MockClock
+    pages: PageCache, autojump_clock: MockClock
 ) -> None:
     maker = Maker(seconds=5)
     async with trio.open_nursery() as nursery:
@@ -157,7 +144,7 @@ async def test_what_one_gives_up_the_next_makes(
     assert pages._turns == {}
 
 
-async def test_a_page_that_cannot_be_made_is_made_by_the_next(pages: HeldPages) -> None:
+async def test_a_page_that_cannot_be_made_is_made_by_the_next(pages: PageCache) -> None:
     async def fail() -> Page:
         raise OSError
 
@@ -171,34 +158,36 @@ async def test_a_page_that_cannot_be_made_is_made_by_the_next(pages: HeldPages) 
 
 
 @pytest.mark.parametrize("size", [LEAST_BYTES - 1, MOST_BYTES + 1])
-async def test_what_is_small_or_huge_is_not_kept(pages: HeldPages, stand: Stand, size: int) -> None:
+async def test_what_is_small_or_huge_is_not_kept(
+    pages: PageCache, queue: ManualQueue, size: int
+) -> None:
     await pages.find_or_make(KEY, Maker(size))
-    assert stand.items == []
+    assert queue.items == []
 
 
 async def test_what_is_not_whole_or_of_an_unknown_state_is_not_kept(
-    pages: HeldPages, stand: Stand
+    pages: PageCache, queue: ManualQueue
 ) -> None:
     async def begin() -> Page:
         return Page([b"x" * LEAST_BYTES], iter([b"more"]))
 
     await pages.find_or_make(KEY, begin)
     await pages.find_or_make(PageKey("folder", "by name", None), Maker())
-    assert stand.items == []
+    assert queue.items == []
 
 
 async def test_nothing_is_kept_while_nobody_is_served() -> None:
-    pages, maker = HeldPages(), Maker()
+    pages, maker = PageCache(), Maker()
     for _ in range(2):
         await pages.find_or_make(KEY, maker)
     assert maker.made == 2
 
 
-async def test_the_oldest_make_room(pages: HeldPages, stand: Stand) -> None:
+async def test_the_oldest_make_room(pages: PageCache, queue: ManualQueue) -> None:
     maker = Maker(MOST_BYTES // 4)
     for number in range(6):
         await pages.find_or_make(PageKey(number, "variant", "state"), maker)
-    assert len(stand.items) == 4
+    assert len(queue.items) == 4
     await pages.find_or_make(PageKey(5, "variant", "state"), maker)
     assert maker.made == 6
     await pages.find_or_make(PageKey(1, "variant", "state"), maker)
@@ -206,13 +195,13 @@ async def test_the_oldest_make_room(pages: HeldPages, stand: Stand) -> None:
 
 
 async def test_what_is_made_anew_takes_the_place_of_the_old(
-    pages: HeldPages, stand: Stand, autojump_clock: MockClock
+    pages: PageCache, queue: ManualQueue, autojump_clock: MockClock
 ) -> None:
     maker = Maker(MOST_BYTES)
     for _ in range(3):
         await pages.find_or_make(KEY, maker)
         await trio.sleep(SECONDS)
     assert maker.made == 3
-    [item] = stand.items
+    [item] = queue.items
     item.expire(None)
-    assert stand.items == []
+    assert queue.items == []

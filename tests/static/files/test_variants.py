@@ -1,4 +1,4 @@
-"""A file with all its forms: what is said of each, and when it is closed."""
+"""A file with all its variants: the fields of each, and when it is closed."""
 
 from __future__ import annotations
 
@@ -37,41 +37,41 @@ def publish(folder: Path, raw: str = "/a.css", **options: Any) -> FileVariants:
     return FileVariants(docroot, found)
 
 
-def name_of(form: Representation | None) -> str | None:
-    """Return the name of the file that a form is taken from."""
-    if form is None:
+def name_of(variant: Representation | None) -> str | None:
+    """Return the name of the file that a variant is."""
+    if variant is None:
         return None
-    name = form.source.name
-    assert os.pread(form.source.fd, 99, form.start) == name.encode()  # type: ignore[union-attr]
+    name = variant.source.name
+    assert os.pread(variant.source.fd, 99, variant.start) == name.encode()  # type: ignore[union-attr]
     return name
 
 
-def test_all_that_is_said_of_a_file_is_ready(folder: Path) -> None:
+def test_all_fields_of_a_file_are_ready(folder: Path) -> None:
     options: dict[str, Any] = {
         "cache_control": "no-store", "headers": {"X-Own": "1"}, "download": True,
     }  # fmt: skip
-    with publish(folder, **options) as published:
-        plain = published.plain
-        assert (plain.start, plain.size, plain.content) == (0, 5, None)
-        assert plain.media_type == "text/css; charset=utf-8"
-        assert plain.fields.pairs == [
+    with publish(folder, **options) as variants:
+        identity = variants.identity
+        assert (identity.start, identity.size, identity.content) == (0, 5, None)
+        assert identity.media_type == "text/css; charset=utf-8"
+        assert identity.fields.pairs == [
             (b"Content-Type", b"text/css; charset=utf-8"),
-            (b"ETag", str(plain.validators.etag).encode()),
+            (b"ETag", str(identity.validators.etag).encode()),
             (b"Last-Modified", DATE),
             (b"Accept-Ranges", b"bytes"),
             (b"Cache-Control", b"no-store"),
             (b"Content-Disposition", b'attachment; filename="a.css"'),
             (b"X-Own", b"1"),
         ]
-        assert not published.is_negotiated
+        assert not variants.is_negotiated
 
 
-def test_the_form_is_chosen_that_a_peer_likes_best(folder: Path) -> None:
-    with publish(folder, precompressed=("br", "gzip", "zstd")) as published:
-        assert published.is_negotiated
-        assert published.descriptors == 3
+def test_the_variant_is_chosen_that_a_client_prefers(folder: Path) -> None:
+    with publish(folder, precompressed=("br", "gzip", "zstd")) as variants:
+        assert variants.is_negotiated
+        assert variants.descriptors == 3
         chosen = [
-            name_of(published.choose(accepted))
+            name_of(variants.choose(accepted))
             for accepted in (None, "", "gzip", "br, gzip", "zstd", "identity;q=0", "*")
         ]
     assert chosen == [
@@ -79,12 +79,12 @@ def test_the_form_is_chosen_that_a_peer_likes_best(folder: Path) -> None:
     ]  # fmt: skip
 
 
-def test_forms_differ_in_coding_and_tag_only(folder: Path) -> None:
+def test_variants_differ_in_coding_and_tag_only(folder: Path) -> None:
     (folder / "a.css.gz").unlink()
-    os.link(folder / "a.css.br", folder / "a.css.gz")  # Two forms of one file, as a mistake.
-    with publish(folder, precompressed=("br", "gzip")) as published:
-        forms = [published.choose(coding) for coding in ("br", "gzip", "identity")]
-        fields = [dict(form.fields.pairs) for form in forms if form is not None]
+    os.link(folder / "a.css.br", folder / "a.css.gz")  # Two variants in one file, by mistake.
+    with publish(folder, precompressed=("br", "gzip")) as variants:
+        chosen = [variants.choose(coding) for coding in ("br", "gzip", "identity")]
+        fields = [dict(each.fields.pairs) for each in chosen if each is not None]
     assert [each.pop(b"Content-Encoding", None) for each in fields] == [b"br", b"gzip", None]
     tags = {each.pop(b"ETag") for each in fields}
     assert len(tags) == 3
@@ -93,33 +93,33 @@ def test_forms_differ_in_coding_and_tag_only(folder: Path) -> None:
     assert fields[0][b"Content-Type"] == b"text/css; charset=utf-8"
 
 
-def test_where_no_times_are_kept_each_form_has_its_own_tag(folder: Path) -> None:
+def test_where_no_times_are_kept_each_variant_has_its_own_tag(folder: Path) -> None:
     for file in folder.iterdir():
         os.utime(file, (0, 0))
-    with publish(folder, precompressed=("br",)) as published:
-        for form in (published.plain, published.choose("br")):
-            assert form is not None
-            assert b"Last-Modified" not in dict(form.fields.pairs)
-            assert dict(form.fields.pairs)[b"ETag"].endswith(
-                b'"' if form is published.plain else b'-br"'
+    with publish(folder, precompressed=("br",)) as variants:
+        for variant in (variants.identity, variants.choose("br")):
+            assert variant is not None
+            assert b"Last-Modified" not in dict(variant.fields.pairs)
+            assert dict(variant.fields.pairs)[b"ETag"].endswith(
+                b'"' if variant is variants.identity else b'-br"'
             )
 
 
 @pytest.mark.parametrize("name", ["a.css", "a.css.br"])
-def test_a_change_of_any_form_is_known(folder: Path, name: str) -> None:
-    with publish(folder, precompressed=("br",)) as published:
-        assert published.is_as_opened()
+def test_a_change_of_any_variant_is_known(folder: Path, name: str) -> None:
+    with publish(folder, precompressed=("br",)) as variants:
+        assert variants.is_as_opened()
         until_the_clock_ticks(folder)
         (folder / name).write_text("other")
-        assert not published.is_as_opened()
+        assert not variants.is_as_opened()
 
 
-def test_the_last_who_holds_it_closes_it(folder: Path) -> None:
+def test_the_last_release_closes_all_files(folder: Path) -> None:
     before = descriptors()
-    published = publish(folder, precompressed=("br", "gzip"))
+    variants = publish(folder, precompressed=("br", "gzip"))
     assert len(descriptors()) == len(before) + 3
-    with published, published.hold():
-        published.hold()
-        published.close()
+    with variants, variants.retain():
+        variants.retain()
+        variants.release()
         assert len(descriptors()) == len(before) + 3
     assert descriptors() == before

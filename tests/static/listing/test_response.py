@@ -36,7 +36,7 @@ class Lister:
         for name, value in self.fields:
             conn.add_header(name, value)
         page = await self.read(conn.request) if conn.request.method == "GET" else None
-        await send_listing(conn._reply, conn.request, page)
+        await send_listing(conn._responder, conn.request, page)
 
     async def read(self, request: Request) -> Page:
         fd = os.open(self.folder, os.O_RDONLY)

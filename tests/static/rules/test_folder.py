@@ -13,7 +13,7 @@ from trio_httpd._static.rules.folder import FolderRules
 
 
 def rules(**options: Any) -> FolderRules:
-    return Docroot(".", **options).rules
+    return Docroot(".", **options)._rules
 
 
 def names(path: str) -> tuple[bytes, ...]:

@@ -1,1 +1,1 @@
-"""Files: what a path leads to, opened, held, and with all that is said of it."""
+"""Files: find, open, cache and read them, with the fields of each."""

@@ -1,4 +1,4 @@
-"""Held files: what was opened a moment ago, kept open for the next who asks.
+"""The open file cache: files stay open for a second, for the next request.
 
 To find and open a file costs as much as half a request. So what a path has led to is kept
 for a second, with all that is known of it.
@@ -21,13 +21,13 @@ from typing import TypeVar
 from ..._message.errors import HTTPError
 from ..docroot import Docroot
 from .os_errors import is_exhaustion
-from .page_cache import ExpiryQueue, HeldPages
+from .page_cache import ExpiryQueue, PageCache
 from .variants import FileVariants
 
 T = TypeVar("T")
 
 SECONDS = 1.0
-"""How long a file is kept."""
+"""How long a file stays open."""
 FRESH_NS = 50_000_000
 """Nanoseconds after a change, in which another one might fall into the same tick of the file
 system's clock: a file as fresh as that is not kept."""
@@ -39,15 +39,15 @@ def is_fresh(changed_ns: int) -> bool:
 
 
 class CachedFile:
-    """A published file, and for whom it is kept."""
+    """An entry of the cache: the variants of a file, and what they are found by."""
 
-    __slots__ = ("_docroot", "_holder", "_path", "published")
+    __slots__ = ("_cache", "_docroot", "_path", "variants")
 
     def __init__(
-        self, published: FileVariants, holder: OpenFileCache, docroot: Docroot, path: str
+        self, variants: FileVariants, cache: OpenFileCache, docroot: Docroot, path: str
     ) -> None:
-        self.published = published
-        self._holder = holder
+        self.variants: FileVariants = variants
+        self._cache = cache
         self._docroot = docroot  # Kept, so that no other gets its identity.
         self._path = path
 
@@ -57,84 +57,100 @@ class CachedFile:
         return id(self._docroot), self._path
 
     def expire(self, _: object) -> None:
-        """Be kept no longer."""
-        self._holder.drop(self)
+        """Leave the cache."""
+        self._cache.drop(self)
 
 
 class OpenFileCache:
     """The files that one server keeps open.
 
     Args:
-        most: descriptors.
+        most: how many descriptors it may keep.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
-        self._held: dict[tuple[int, str], CachedFile] = {}
-        self._shelf: ExpiryQueue | None = None
-        self.pages = HeldPages()
-        """What was made of folders."""
+        self._entries: dict[tuple[int, str], CachedFile] = {}
+        self._queue: ExpiryQueue | None = None
+        self.pages: PageCache = PageCache()
+        """Listings."""
 
     @contextmanager
-    def opened(self, shelf: ExpiryQueue) -> Iterator[None]:
-        """Keep files on ``shelf``, inside."""
-        self._shelf = shelf
+    def opened(self, queue: ExpiryQueue) -> Iterator[None]:
+        """Keep files while the block runs, each until ``queue`` expires it."""
+        self._queue = queue
         try:
-            with self.pages.opened(shelf):
+            with self.pages.opened(queue):
                 yield
         finally:
             self.clear()
-            self._shelf = None
+            self._queue = None
 
-    def find(self, docroot: Docroot, path: str) -> FileVariants | None:
-        """Return what ``path`` has led to; None if that is not known.
+    def find(
+        self, docroot: Docroot, path: str, *, with_content: bool = False
+    ) -> FileVariants | None:
+        """Return the file that ``path`` led to, None if it is not here, or has changed.
 
-        Whoever waits for anything before he is done with it holds it meanwhile.
+        It may be closed at the next checkpoint: whoever needs it longer retains it.
+
+        Args:
+            docroot: where ``path`` leads from, the same object as when it was kept.
+            path: as it was kept.
+            with_content: None as well where its content is not in memory, so that the
+                system is not asked about a file that is then looked up the long way.
         """
-        held = self._held.get((id(docroot), path))
-        if held is None:
+        entry = self._entries.get((id(docroot), path))
+        if entry is None:
             return None
-        published = held.published
-        if not published.is_as_opened():
-            self.drop(held)
+        variants = entry.variants
+        if with_content and variants.identity.content is None:
             return None
-        return published
+        if not variants.is_as_opened():
+            self.drop(entry)
+            return None
+        return variants
 
-    def keep(self, docroot: Docroot, path: str, published: FileVariants) -> None:
-        """Keep what ``path`` has led to, if there is room for it, and it is not fresh."""
-        if self._shelf is None or published.descriptors > self._most:
+    def keep(self, docroot: Docroot, path: str, variants: FileVariants) -> None:
+        """Keep the file that ``path`` led to, if there is room for it, and it is not fresh."""
+        if self._queue is None or variants.descriptors > self._most:
             return
-        if is_fresh(published.changed_ns):
+        if is_fresh(variants.changed_ns):
             return
-        held = CachedFile(published.hold(), self, docroot, path)
-        if (old := self._held.get(held.key)) is not None:
+        entry = CachedFile(variants.retain(), self, docroot, path)
+        if (old := self._entries.get(entry.key)) is not None:
             self.drop(old)
-        while self._count + published.descriptors > self._most:
-            self.drop(next(iter(self._held.values())))
-        self._held[held.key] = held
-        self._count += published.descriptors
-        self._shelf.enter(held)
+        while self._count + variants.descriptors > self._most:
+            self.drop(next(iter(self._entries.values())))
+        self._entries[entry.key] = entry
+        self._count += variants.descriptors
+        self._queue.enter(entry)
 
-    def drop(self, held: CachedFile) -> None:
-        """Keep ``held`` no longer."""
-        del self._held[held.key]
-        self._count -= held.published.descriptors
-        held.published.close()
-        assert self._shelf is not None  # What is held, is held while this is open.
-        self._shelf.leave(held)
+    def drop(self, entry: CachedFile) -> None:
+        """Remove an entry."""
+        del self._entries[entry.key]
+        self._count -= entry.variants.descriptors
+        entry.variants.release()
+        assert self._queue is not None  # There are entries only while this is open.
+        self._queue.leave(entry)
 
     def making_room(self, open_: Callable[[], T]) -> T:
-        """Return what ``open_`` returns; for want of descriptors, try again with ours."""
+        """Return what ``open_`` returns; if descriptors run out, empty the cache and try again."""
         try:
             return open_()
         except HTTPError as problem:
-            if not is_exhaustion(problem.__cause__):
+            if not self.makes_room_for(problem):
                 raise
-            self.clear()
-            return open_()
+        return open_()
+
+    def makes_room_for(self, problem: HTTPError) -> bool:
+        """Empty the cache if ``problem`` is a lack of descriptors; whether that gave some back."""
+        if not (self._entries and is_exhaustion(problem.__cause__)):
+            return False
+        self.clear()
+        return True
 
     def clear(self) -> None:
-        """Keep nothing."""
-        for held in tuple(self._held.values()):
-            self.drop(held)
+        """Remove all entries."""
+        for entry in tuple(self._entries.values()):
+            self.drop(entry)

@@ -1,4 +1,4 @@
-"""Files: what a path of a docroot leads to, opened, with its facts.
+"""Lookup: a path of a docroot becomes an open file or an open folder.
 
 Laws:
 1. Nothing outside the docroot is kept open. Each name of a path is opened relative to the
@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from ..._message.errors import HTTPError
@@ -75,12 +74,7 @@ class OpenFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave()
         os.close(self._root)
 
@@ -157,7 +151,7 @@ class OpenFolder:
 
     def facts_of(self, name: bytes) -> os.stat_result | None:
         """Return the facts of what is published in this folder as ``name``, None if nothing."""
-        if not self.docroot.rules.publishes((*self.names, name)):
+        if not self.docroot._rules.publishes((*self.names, name)):
             return None
         try:
             facts = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
@@ -182,7 +176,7 @@ class OpenFolder:
 
         The system tells where an open file lies, or that it lies nowhere any more:
         `_NamelessError`. What lies at ``names``, as it was asked for, need not be
-        published: a page for an error, or a compressed form.
+        published: a page for an error, or a compressed variant.
         """
         if self.docroot.follow_symlinks == "anywhere" or not self._follows:
             return
@@ -190,7 +184,7 @@ class OpenFolder:
         inside = path.removeprefix(root.rstrip(b"/") + b"/")
         if path == root or inside == b"/".join(names):
             return
-        if inside == path or not self.docroot.rules.publishes(tuple(inside.split(b"/"))):
+        if inside == path or not self.docroot._rules.publishes(tuple(inside.split(b"/"))):
             raise OSError(errno.ELOOP, "a link to what is not published", path)
 
 
@@ -244,7 +238,7 @@ def open_path(
     """
     if not path.names and not path.is_folder:
         return None
-    if not (hidden_too or docroot.rules.publishes(path.names)):
+    if not (hidden_too or docroot._rules.publishes(path.names)):
         raise HTTPError(404)
     try:
         return _open_published(docroot, path)
@@ -287,7 +281,7 @@ def _open_folder(docroot: Docroot, names: Iterable[bytes]) -> OpenFolder:
 def _open_index(folder: OpenFolder, docroot: Docroot) -> FoundFile | None:
     """Open the first file of `Docroot.index` that is in ``folder``."""
     for name in map(os.fsencode, docroot.index):
-        if not docroot.rules.publishes((*folder.names, name)):
+        if not docroot._rules.publishes((*folder.names, name)):
             continue
         try:
             return _open_found(folder, name, docroot)
@@ -302,12 +296,12 @@ def _open_found(folder: OpenFolder, name: bytes, docroot: Docroot) -> FoundFile:
     with ExitStack() as closing:
         file = closing.enter_context(folder.open_file(name))
         sidecars = []
-        for coding, suffix in docroot.rules.codings:
+        for coding, suffix in docroot._rules.codings:
             try:
                 sidecar = closing.enter_context(folder.open_file(name + suffix))
             except OSError as problem:
                 if is_exhaustion(problem):
-                    raise  # Else whatever is wrong with it: there is the plain file.
+                    raise  # Else whatever is wrong with it: there is the file itself.
             else:
                 sidecars.append((coding, sidecar))
         closing.pop_all()

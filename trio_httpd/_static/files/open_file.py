@@ -8,7 +8,6 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 from ..._syntax.conditions import EntityTag, Validators
@@ -22,44 +21,40 @@ _NO_TIME = 1_000_000_000
 class OpenFile:
     """A regular file, open for reading, and what was true of it then.
 
-    Several may hold it; each closes it once, as a context manager does. Also a `Source`.
+    It counts references: whoever opened or retained it releases it once, for which it is a
+    context manager. Also a `Source`.
     """
 
-    __slots__ = ("_holders", "changed_ns", "fd", "inode", "mtime_ns", "name", "size")
+    __slots__ = ("_references", "changed_ns", "fd", "inode", "mtime_ns", "name", "size")
 
     def __init__(self, fd: int, name: str, facts: os.stat_result) -> None:
-        self.fd = fd
-        self.name = name
+        self.fd: int = fd
+        self.name: str = name
         """The last part of its path."""
-        self.size = facts.st_size
-        self.mtime_ns = facts.st_mtime_ns
+        self.size: int = facts.st_size
+        self.mtime_ns: int = facts.st_mtime_ns
         """When its content last changed, in nanoseconds since the epoch."""
-        self.changed_ns = facts.st_ctime_ns
+        self.changed_ns: int = facts.st_ctime_ns
         """When anything of it last changed: its names and permissions too."""
-        self.inode = facts.st_ino
-        self._holders = 1
+        self.inode: int = facts.st_ino
+        self._references = 1
 
-    def hold(self) -> Self:
-        """Let one more hold it."""
-        self._holders += 1
+    def retain(self) -> Self:
+        """Add a reference."""
+        self._references += 1
         return self
 
-    def close(self) -> None:
-        """Let one less hold it; the last one closes the descriptor."""
-        self._holders -= 1
-        if not self._holders:
+    def release(self) -> None:
+        """Drop a reference; with the last one, the descriptor is closed."""
+        self._references -= 1
+        if not self._references:
             _close(self.fd)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def is_as_opened(self) -> bool:
         """Whether nothing of it has changed: content, names, permissions.

@@ -1,6 +1,6 @@
-"""File errors: what the system says of a file, and what a peer is told of that.
+"""OS errors: which status a client gets where the system does not open a file.
 
-In comes an `OSError`; out goes an `HTTPError`, or the same where it is nobody's answer.
+In comes an `OSError`; out goes an `HTTPError`, or the same error where it has no status.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ STATUS_OF: Statuses = {
     **dict.fromkeys((errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ), 404),
     **dict.fromkeys((errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP), 404),
     **dict.fromkeys((errno.EACCES, errno.EPERM), 403),
-    errno.EAGAIN: 503,  # Somebody has a lease on it (fcntl(2)), and is just told.
+    errno.EAGAIN: 503,  # Another process has a lease on it (fcntl(2)), and has to give it up first.
     **EXHAUSTED,
 }
 
 
 def is_exhaustion(problem: BaseException | None) -> bool:
-    """Whether descriptors or memory are lacking."""
+    """Whether descriptors or memory ran out."""
     return isinstance(problem, OSError) and problem.errno in EXHAUSTED
 
 
 def exhaustion_is_503() -> AbstractContextManager[None]:
-    """Let a want of descriptors or memory be 503, which is nobody's fault."""
+    """Map running out of descriptors or memory to 503."""
     return map_os_errors(EXHAUSTED)
 
 
 @contextmanager
 def map_os_errors(statuses: Statuses) -> Iterator[None]:
-    """Let an `OSError` that has a status there be the answer to the peer."""
+    """Raise `HTTPError` for an `OSError` that has a status in ``statuses``."""
     try:
         yield
     except OSError as problem:

@@ -1,4 +1,4 @@
-"""Held pages: what was made of a folder a moment ago, for the next who asks.
+"""The page cache: large listings are kept for a second, for the next request.
 
 To list a folder of 10,000 entries takes a fifth of a second, for a request of forty bytes.
 So a large page is kept for a second, and while it is made, others wait for it.
@@ -28,17 +28,17 @@ MOST_BYTES = 16 * 1024 * 1024
 
 
 class Expiring(Protocol):
-    """What stands on a shelf."""
+    """An entry of a cache, which an `ExpiryQueue` expires."""
 
     def expire(self, _: object) -> None:
-        """Be kept no longer."""
+        """Leave the cache."""
 
 
 class ExpiryQueue(Protocol):
-    """Where things stand until their time has come, when they are told to expire."""
+    """Expires what was entered a second ago; see `DeadlineQueue`."""
 
     def enter(self, item: Expiring) -> None:
-        """Let ``item`` stand for a second."""
+        """Expire ``item`` in a second."""
 
     def leave(self, item: Expiring) -> None:
         """Forget ``item``."""
@@ -74,48 +74,48 @@ class PageKey:
 
 
 @dataclass(slots=True, eq=False)
-class HeldPage:
-    """A page that is kept."""
+class CachedPage:
+    """An entry of the cache."""
 
     page: Page
     key: PageKey
     began: float
     done: float
-    holder: HeldPages
+    cache: PageCache
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.size = sum(map(len, self.page.pieces))
 
     def expire(self, _: object) -> None:
-        """Be kept no longer."""
-        self.holder.drop(self)
+        """Leave the cache."""
+        self.cache.drop(self)
 
 
-class HeldPages:
+class PageCache:
     """The pages that one server keeps."""
 
     def __init__(self) -> None:
         self._size = 0
-        self._held: dict[PageKey, HeldPage] = {}
+        self._entries: dict[PageKey, CachedPage] = {}
         self._turns: dict[Hashable, trio.Lock] = {}
-        self._shelf: ExpiryQueue | None = None
+        self._queue: ExpiryQueue | None = None
 
     @contextmanager
-    def opened(self, shelf: ExpiryQueue) -> Iterator[None]:
-        """Keep pages on ``shelf``, inside."""
-        self._shelf = shelf
+    def opened(self, queue: ExpiryQueue) -> Iterator[None]:
+        """Keep pages while the block runs, each until ``queue`` expires it."""
+        self._queue = queue
         try:
             yield
         finally:
-            for held in tuple(self._held.values()):
-                self.drop(held)
-            self._shelf = None
+            for entry in tuple(self._entries.values()):
+                self.drop(entry)
+            self._queue = None
 
     async def find_or_make(self, key: PageKey, make: Callable[[], Awaitable[Page]]) -> Page:
-        """Return the page that is kept, or that another is just making, or what ``make`` returns.
+        """Return a page: the one kept here, the one being made now, or what ``make`` returns.
 
-        Cancelled: the next who waits makes it.
+        Cancelled: the next task that waits for it makes it.
         """
         came = trio.current_time()
         if (page := self._find(key, came)) is not None:
@@ -126,36 +126,36 @@ class HeldPages:
                 if (page := self._find(key, came)) is None:
                     began = trio.current_time()
                     page = await make()
-                    self._keep(HeldPage(page, key, began, trio.current_time(), self))
+                    self._keep(CachedPage(page, key, began, trio.current_time(), self))
                 return page
         finally:
             if not turn.locked():
                 self._turns.pop(key.folder, None)
 
     def _find(self, key: PageKey, came: float) -> Page | None:
-        """Return a page for who came then."""
-        held = self._held.get(key)
-        if held is None or (trio.current_time() >= held.began + SECONDS and came > held.done):
+        """Return the page that is here, if a request that came then may have it."""
+        entry = self._entries.get(key)
+        if entry is None or (trio.current_time() >= entry.began + SECONDS and came > entry.done):
             return None
-        return held.page
+        return entry.page
 
-    def _keep(self, held: HeldPage) -> None:
+    def _keep(self, entry: CachedPage) -> None:
         """Keep a page, if it is worth it and there is room."""
-        if self._shelf is None or held.key.state is None or held.page.rest is not None:
+        if self._queue is None or entry.key.state is None or entry.page.rest is not None:
             return
-        if not LEAST_BYTES <= held.size <= MOST_BYTES:
+        if not LEAST_BYTES <= entry.size <= MOST_BYTES:
             return
-        if (old := self._held.get(held.key)) is not None:
+        if (old := self._entries.get(entry.key)) is not None:
             self.drop(old)
-        while self._size + held.size > MOST_BYTES:
-            self.drop(next(iter(self._held.values())))
-        self._held[held.key] = held
-        self._size += held.size
-        self._shelf.enter(held)
+        while self._size + entry.size > MOST_BYTES:
+            self.drop(next(iter(self._entries.values())))
+        self._entries[entry.key] = entry
+        self._size += entry.size
+        self._queue.enter(entry)
 
-    def drop(self, held: HeldPage) -> None:
-        """Keep ``held`` no longer."""
-        del self._held[held.key]
-        self._size -= held.size
-        assert self._shelf is not None  # What is held, is held while this is open.
-        self._shelf.leave(held)
+    def drop(self, entry: CachedPage) -> None:
+        """Remove an entry."""
+        del self._entries[entry.key]
+        self._size -= entry.size
+        assert self._queue is not None  # There are entries only while this is open.
+        self._queue.leave(entry)

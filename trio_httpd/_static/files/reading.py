@@ -1,4 +1,4 @@
-"""File content: the bytes of a file, a window at a time, without making anybody wait.
+"""Reading: the content of a file, a window at a time, without blocking the event loop.
 
 What the system has in memory is read, or sent, at once. Only what has to come from a disk
 is read in a thread: to ask a thread costs more than to copy a window. The system reads
@@ -20,9 +20,9 @@ from ..._net.blocking import RunBlocking
 T = TypeVar("T")
 
 WINDOW = 256 * 1024
-"""How many bytes are read at once; as much is held for each peer that does not take it."""
+"""How many bytes are read at once; a client that stalls keeps as much in memory."""
 SENT_WINDOW = 1024 * 1024
-"""How many bytes the system is told to send at once, which nobody has to hold."""
+"""How many bytes the system sends at once; none of them are in our memory."""
 
 # Without the flag (macOS), or on a file system that does not know it, nobody can tell
 # what is in memory: such a file is read at once too.
@@ -159,9 +159,9 @@ class FileObject:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._turns = _TURNS.setdefault(id(file), _Turns())
-        self.size = 0
+        self.size: int = 0
         """How many bytes there are, once that was asked."""
-        self.name = str(getattr(file, "name", type(file).__name__))
+        self.name: str = str(getattr(file, "name", type(file).__name__))
 
     async def measure(self, run: RunBlocking) -> None:
         """Find out how many bytes there are: to decompress them all may take a while."""

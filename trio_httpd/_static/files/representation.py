@@ -1,4 +1,4 @@
-"""Representations: bytes of a source, with what is said of them (RFC 9110 §3.2)."""
+"""Representations: bytes of a source, with their fields (RFC 9110 §3.2)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .reading import FileObject, Source
 
 @dataclass(slots=True)
 class Representation:
-    """What is sent for a file, or for a part of one that is taken for a whole.
+    """What is sent for a file, or for a part of one that is sent as a whole.
 
     Args:
-        source: what the bytes are taken from.
-        start: where in it they begin.
-        size: how many there are.
-        validators: what tells this state from others.
+        source: where the bytes come from.
+        start: the offset of the first byte there.
+        size: how many bytes.
+        validators: the entity tag and the date of this state.
         media_type: the value of ``Content-Type``.
-        fields: all that is said of it.
+        fields: all of its fields.
     """
 
     source: Source | FileObject
@@ -30,9 +30,9 @@ class Representation:
     media_type: str
     fields: RenderedFields
     content: bytes | None = None
-    """All the bytes, once they were read, where they are few."""
+    """All the bytes of a small file, once they were read."""
     written: object = None
-    """The whole response as it was written last, in the form of whoever writes it."""
+    """The whole response as it was written last, kept by whoever wrote it."""
 
 
 def validator_fields(validators: Validators) -> Fields:

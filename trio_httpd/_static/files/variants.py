@@ -1,12 +1,11 @@
-"""Published files: what a path of a docroot leads to, in each form that there is.
+"""File variants: a file of a docroot and its compressed versions (RFC 9110 §12).
 
-In comes what was found there; out comes the form that a peer likes best, with all that is
-said of it, made ready once for all who ask.
+In comes what `lookup` found; out comes the variant that a client prefers, with its fields,
+which are rendered once for all requests.
 """
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 from ..._message.response import Fields, RenderedFields
@@ -19,73 +18,68 @@ from .representation import Representation, validator_fields
 
 
 class FileVariants:
-    """A file of a docroot, open, with its compressed forms.
+    """A file of a docroot and its compressed variants, all open.
 
-    Several may hold it; each closes it once, as a context manager does.
+    It counts references, as `OpenFile` does.
     """
 
-    __slots__ = ("_codings", "_files", "_forms", "is_negotiated", "plain")
+    __slots__ = ("_codings", "_files", "_variants", "identity", "is_negotiated")
 
     def __init__(self, docroot: Docroot, found: FoundFile) -> None:
         self._files = [found.file, *(file for _, file in found.sidecars)]
-        rules = docroot.rules
+        rules = docroot._rules
         media_type = rules.media_type(found.file.name)
         common: Fields = [(b"Accept-Ranges", b"bytes"), *rules.fields_for(found.names)]
         common += rules.fields
-        self.is_negotiated = bool(rules.codings)
-        """Whether `choose` is to be asked for the form: its answers vary."""
+        self.is_negotiated: bool = bool(rules.codings)
+        """Whether the variant depends on the request, so that `choose` decides."""
         if self.is_negotiated:
             common.append((b"Vary", b"Accept-Encoding"))
-        self.plain = _form(found.file, media_type, common, "identity")
-        """The file as it is."""
-        self._forms = {
-            coding: _form(file, media_type, common, coding) for coding, file in found.sidecars
+        self.identity: Representation = _variant(found.file, media_type, common, "identity")
+        """The file itself, not compressed."""
+        self._variants = {
+            coding: _variant(file, media_type, common, coding) for coding, file in found.sidecars
         }
-        self._codings = tuple(self._forms)
+        self._codings = tuple(self._variants)
 
     @property
     def descriptors(self) -> int:
-        """How many are open for it."""
+        """How many descriptors it has open."""
         return len(self._files)
 
     @property
     def changed_ns(self) -> int:
-        """When anything of it last changed, in nanoseconds since the epoch."""
+        """When any of the files last changed, in nanoseconds since the epoch."""
         return max(file.changed_ns for file in self._files)
 
     def choose(self, accept_encoding: str | None) -> Representation | None:
-        """Return the form for a peer with that ``Accept-Encoding``, None if he takes none."""
+        """Return the variant for that ``Accept-Encoding``, None if none is acceptable."""
         coding = choose_coding(accept_encoding, self._codings)
-        return None if coding is None else self._forms.get(coding, self.plain)
+        return None if coding is None else self._variants.get(coding, self.identity)
 
     def is_as_opened(self) -> bool:
-        """Whether nothing of it has changed."""
+        """Whether none of the files has changed."""
         return all(map(OpenFile.is_as_opened, self._files))
 
-    def hold(self) -> Self:
-        """Let one more hold it."""
+    def retain(self) -> Self:
+        """Add a reference to each file."""
         for file in self._files:
-            file.hold()
+            file.retain()
         return self
 
-    def close(self) -> None:
-        """Let one less hold it."""
+    def release(self) -> None:
+        """Drop a reference to each file."""
         for file in self._files:
-            file.close()
+            file.release()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
-def _form(file: OpenFile, media_type: str, common: Fields, coding: str) -> Representation:
+def _variant(file: OpenFile, media_type: str, common: Fields, coding: str) -> Representation:
     validators = file.validators()
     fields: Fields = [(b"Content-Type", media_type.encode("latin-1"))]
     if coding != "identity":
@@ -96,7 +90,7 @@ def _form(file: OpenFile, media_type: str, common: Fields, coding: str) -> Repre
 
 
 def _of_coding(validators: Validators, coding: str) -> Validators:
-    """Return validators that no other form has, even if it is the same file (RFC 9110 §8.8.3)."""
+    """Return validators that no other variant has, even of one file (RFC 9110 §8.8.3)."""
     etag = validators.etag
     assert etag is not None  # Each open file has one.
     return validators._replace(etag=EntityTag(f'{etag.opaque[:-1]}-{coding}"', etag.weak))

@@ -1,4 +1,4 @@
-"""Listing: a folder without an index becomes a response, a page or JSON.
+"""The listing response: the content of a folder becomes a page or JSON.
 
 In comes what has been read of a folder, of which a page is made, for one or for several;
 out go fields and content through a `Responder`. A peer may take its time over those, so no

@@ -70,7 +70,7 @@ class Passwords:
 
 
 def _read_passwords(auth: Mapping[str, str]) -> Iterator[tuple[bytes, tuple[str, bytes]]]:
-    """Yield each user with the digest of the password; no complaint shows a password."""
+    """Yield each user with the digest of the password; no error message shows a password."""
     mapping_in("auth", auth, str, "users to passwords")
     with naming("auth"):
         if not auth:

@@ -1,4 +1,4 @@
-"""Checks: whether an option's value is of its kind; each complaint begins with its name."""
+"""Checks: whether the value of an option is valid; error messages begin with its name."""
 
 from __future__ import annotations
 

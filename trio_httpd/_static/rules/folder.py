@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, TypedDict, Unpack
 
@@ -63,13 +63,13 @@ class FolderRules:
         _check_links(options["follow_symlinks"])
         _check_index(options["index"], spa=options["spa"])
         _check_charset(options["charset"])
-        self.pairs = options["headers"]
+        self.pairs: Pairs = options["headers"]
         """The fields that go with every answer, errors too."""
         self.fields: Fields = _read_headers(self.pairs)
         """The same as bytes."""
-        self.codings = _read_codings(options["precompressed"])
+        self.codings: tuple[tuple[str, bytes], ...] = _read_codings(options["precompressed"])
         """Content codings with what each adds to a name, the best first."""
-        self.error_pages = _read_error_pages(options["error_pages"])
+        self.error_pages: Mapping[int, Names] = _read_error_pages(options["error_pages"])
         """The path of the file for each status that has one."""
         self._hidden = options["hidden"]
         self._hide = _read_patterns("hide", options["hide"], below=True)
@@ -78,13 +78,13 @@ class FolderRules:
         self._spa = options["spa"]
         self._charset = options["charset"]
         passwords = Passwords(options["auth"])
-        self.admits = passwords.admits
+        self.admits: Callable[[str | None], bool] = passwords.admits
         """Whether a request with that ``Authorization`` field, or None, may see anything."""
-        self.challenge = passwords.challenge
+        self.challenge: str = passwords.challenge
         """What others are told in ``WWW-Authenticate``, "" where all are admitted."""
         has_auth = options["auth"] is not None
         self._cors = CrossOrigin(options["cors"], authenticated=has_auth)
-        self.looks_at_requests = has_auth or bool(options["cors"])
+        self.looks_at_requests: bool = has_auth or bool(options["cors"])
         """Whether `admits` or the fields of CORS are to be asked for each request."""
 
     def publishes(self, names: Names) -> bool:

@@ -1,4 +1,4 @@
-"""Paths: which names of files a raw path spells, if it may spell any."""
+"""URL paths: which file names a raw path spells, if any."""
 
 from __future__ import annotations
 

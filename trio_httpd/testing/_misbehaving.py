@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 import trio
 
 from .._net.sockets import SocketStream
-from .streams import MemoryStream
+from ._streams import MemoryStream
 
 
 class MisbehavingStream(trio.abc.Stream):
@@ -33,7 +33,7 @@ class MisbehavingStream(trio.abc.Stream):
         stall_after: float = math.inf,
         break_after: float = math.inf,
     ) -> None:
-        self.transport_stream = stream
+        self.transport_stream: trio.abc.Stream = stream
         """The other stream."""
         self._receive_at_most = receive_at_most
         self._stall_after = stall_after

@@ -14,7 +14,7 @@ from types import TracebackType
 import trio
 from trio.lowlevel import checkpoint
 
-from .pipe import Pipe
+from ._pipe import Pipe
 
 
 def memory_streams(
@@ -63,7 +63,7 @@ class _OneAtATime:
 class MemoryStream(trio.abc.HalfCloseableStream):
     """One end of a connection in memory."""
 
-    allows_threads = False
+    allows_threads: bool = False
     """Whether threads may help to serve this stream.
 
     They may not: a fake clock jumps while a thread works. Files are read inline instead.

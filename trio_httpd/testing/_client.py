@@ -11,19 +11,23 @@ from collections.abc import (
     Callable,
 )
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, Protocol, Unpack
 
 import h11
 import trio
 
+from .._exchange.connection import Handler
 from .._message.errors import HeaderItems, pairs_of
 from .._message.headers import Headers
+from .._server.options import OptionArguments
 from .._server.server import Server
-from .raw import Raw
-from .streams import MemoryStream, memory_streams
+from ._raw import Raw
+from ._streams import MemoryStream, memory_streams
 
 Body = bytes | str | AsyncIterable[bytes]
+"""The content of a request: whole, text as UTF-8, or piece by piece."""
 Wrap = Callable[[MemoryStream], trio.abc.Stream]
+"""Makes of the server's end of a connection what the server is to get."""
 
 
 class ClientResponse:
@@ -36,14 +40,14 @@ class ClientResponse:
     def __init__(
         self, event: h11.Response, interim: list[int], chunks: AsyncGenerator[bytes, None]
     ) -> None:
-        self.status = event.status_code
-        self.reason = event.reason.decode("latin-1")
-        self.headers = Headers(
+        self.status: int = event.status_code
+        self.reason: str = event.reason.decode("latin-1")
+        self.headers: Headers = Headers(
             (name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers
         )
-        self.interim = interim
+        self.interim: list[int] = interim
         """The statuses of the interim responses that came before."""
-        self.body = b""
+        self.body: bytes = b""
         self._chunks = chunks
 
     def __repr__(self) -> str:
@@ -88,7 +92,7 @@ class Client:
         send_buffer: float = 0,
         wrap: Wrap | None = None,
     ) -> None:
-        self.server = server
+        self.server: Server = server
         """The server, for its connections, `Server.close` and the like."""
         self._window = window
         self._send_buffer = send_buffer
@@ -200,6 +204,21 @@ class Client:
             self._protocol.start_next_cycle()
         else:
             self.leave()
+
+
+class OpenClient(Protocol):
+    """What the fixture ``open_client`` gives."""
+
+    async def __call__(
+        self,
+        handler: Handler,
+        *,
+        window: float = math.inf,
+        send_buffer: float = 0,
+        wrap: Wrap | None = None,
+        **options: Unpack[OptionArguments],
+    ) -> Client:
+        """Serve ``handler`` until the test ends, and return a client to it; see `connect`."""
 
 
 def _complete(headers: HeaderItems, body: Body) -> list[tuple[str, str]]:

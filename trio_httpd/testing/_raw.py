@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from .streams import MemoryStream
+from ._streams import MemoryStream
 
 
 class Raw:
@@ -15,7 +15,7 @@ class Raw:
     """
 
     def __init__(self, stream: MemoryStream) -> None:
-        self.stream = stream
+        self.stream: MemoryStream = stream
         """The stream itself."""
         self._heard = bytearray()
 

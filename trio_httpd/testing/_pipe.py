@@ -28,13 +28,13 @@ class Pipe:
     def __init__(self, window: float, send_buffer: float, *, reset_erases: bool) -> None:
         self.window = window
         self.send_buffer = send_buffer
-        self.data = bytearray()
+        self.data: bytearray = bytearray()
         """First what is in the window, then what is in the buffer."""
-        self.ended = False
+        self.ended: bool = False
         """Whether the sender has ended its side, or has gone."""
-        self.unheard = False
+        self.unheard: bool = False
         """Whether the receiver has gone."""
-        self.was_reset = False
+        self.was_reset: bool = False
         """Whether a reset stands where the end would."""
         self._reset_erases = reset_erases
         self._changed = ParkingLot()
