@@ -7,10 +7,14 @@ python -m tests.bench --crowd      the first while 10,000 others hold a connecti
 python -m tests.bench --idle       the memory of an idle connection
 python -m tests.bench --pieces     what the parts of a request cost
 python -m tests.bench --profile    which functions take the time
+python -m tests.bench --against FOLDER    another checkout of this project, in turn with this
 
 Every number is of the server's process and its children, on a core of their own. All
 scenarios take some six minutes; --scenario hello alone takes one and a half. The files
-take six, --scenario 1k alone one and a half; --slow takes less than one.
+take six, --scenario 1k alone one and a half; --slow takes less than one. For --against,
+`git worktree add FOLDER COMMIT` makes the other checkout; it compares requests, files, idle
+connections (idle), and ten requests for 30 ms of CPU that arrive together (together);
+--connections 1 shows a lone connection.
 """
 
 from __future__ import annotations
@@ -18,7 +22,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
+from .against import SUBJECTS, compare_checkouts
 from .crowded import compare_crowded
 from .folder import FILES
 from .hotspots import PROFILED, print_hotspots
@@ -46,26 +52,33 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    length = {"rounds": arguments.rounds, "seconds": arguments.seconds}
     if arguments.pieces:
         print_pieces()
     elif arguments.profile:
         for scenario in arguments.scenario or PROFILED:
             print_hotspots(scenario, arguments.requests)
-    elif arguments.idle:
+    else:
+        return _compare(arguments)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    length = {"rounds": arguments.rounds, "seconds": arguments.seconds}
+    if arguments.against:
+        subjects, many = arguments.scenario or SUBJECTS, arguments.connections
+        return compare_checkouts(arguments.against, subjects, **length, connections=many)
+    if arguments.idle:
         return print_idle(arguments.only or list(PROGRAMS))
-    elif arguments.files:
+    if arguments.files:
         return compare_files(
             arguments.only or list(PUBLISHERS), arguments.scenario or list(FILES), **length
         )
-    elif arguments.slow:
+    if arguments.slow:
         return compare_slowed(arguments.only or [OURS, NGINX])
-    elif arguments.crowd:
+    if arguments.crowd:
         return compare_crowded(arguments.only or [OURS, PEER], **length)
-    else:
-        scenarios = [SCENARIOS[name] for name in arguments.scenario or SCENARIOS]
-        return compare(arguments.only or list(PROGRAMS), scenarios, **length)
-    return 0
+    scenarios = [SCENARIOS[name] for name in arguments.scenario or SCENARIOS]
+    return compare(arguments.only or list(PROGRAMS), scenarios, **length)
 
 
 def _require_known(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -75,6 +88,10 @@ def _require_known(parser: argparse.ArgumentParser, arguments: argparse.Namespac
     scenarios: Collection[str] = FILES if of_files else SCENARIOS
     if arguments.profile:
         scenarios = PROFILED
+    if arguments.against:
+        scenarios = SUBJECTS
+        if not (arguments.against / "trio_httpd").is_dir():
+            parser.error(f"--against {arguments.against}: that is no checkout of this project")
     for option, chosen, known in (
         ("--only", arguments.only, programs),
         ("--scenario", arguments.scenario, scenarios),
@@ -96,13 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     mode.add_argument("--crowd", action="store_true", help="load servers that hold a crowd")
     mode.add_argument("--idle", action="store_true", help="weigh idle connections")
     mode.add_argument("--pieces", action="store_true", help="time the parts of a request")
+    mode.add_argument("--against", type=Path, metavar="FOLDER", help="load two checkouts")
     mode.add_argument("--profile", action="store_true", help="profile whole requests")
     parser.add_argument("--rounds", type=_positive, default=5, help="of each server (%(default)s)")
     parser.add_argument("--seconds", type=_positive, default=2, help="of a round (%(default)s)")
     parser.add_argument(
         "--scenario",
         action="append",
-        choices=[*SCENARIOS, *FILES],
+        choices=list(dict.fromkeys([*SCENARIOS, *FILES, *SUBJECTS])),
         help="what is asked under load; may be repeated (all, one after the other)",
     )
     parser.add_argument(
@@ -110,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         choices=list({**PROGRAMS, **PUBLISHERS}),
         help=f"this server; may be repeated (all; --crowd {OURS}, {PEER}; --slow {OURS}, {NGINX})",
+    )
+    parser.add_argument(
+        "--connections", type=_positive, default=32, help="with --against (%(default)s)"
     )
     parser.add_argument(
         "--requests", type=_positive, default=20_000, help="to profile (%(default)s)"

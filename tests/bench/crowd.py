@@ -60,8 +60,8 @@ def crowd(port: int, count: int) -> Iterator[Crowd]:
     Raises:
         RuntimeError: they could not be opened.
     """
-    arguments = [str(port), str(count)]
-    with started("tests.bench.crowd", arguments, core=cores()[1], talks=True) as process:
+    arguments = ["-m", "tests.bench.crowd", str(port), str(count)]
+    with started(arguments, core=cores()[1], talks=True) as process:
         them = Crowd(process)
         if (opened := them.open()) != count:
             raise RuntimeError(f"{opened} of {count} idle connections are open")

@@ -38,7 +38,7 @@ def print_idle(names: Sequence[str]) -> int:
     complaints = []
     for name in those_present(names):
         with running(name, SCENARIOS["hello"]) as server:
-            before, after, still_open = _grow(server, count)
+            before, after, still_open = grow(server, count)
         each = f"{(after - before) / count:.0f}"
         print(_ROW.format(name, each, f"{before / 2**20:.1f}", f"{after / 2**20:.1f}"), flush=True)
         if still_open != count:
@@ -46,8 +46,8 @@ def print_idle(names: Sequence[str]) -> int:
     return print_complaints(complaints)
 
 
-def _grow(server: Running, count: int) -> tuple[int, int, int]:
-    """Return the memory without and with so many, in bytes, and how many stayed."""
+def grow(server: Running, count: int) -> tuple[int, int, int]:
+    """Return the memory without and with so many idle, in bytes, and how many stayed."""
     with crowd(server.port, _WARM_UP):
         pass
     steady_memory(server.pid)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
@@ -20,18 +21,20 @@ def die_with_parent() -> None:
 
 @contextmanager
 def started(
-    module: str, arguments: Sequence[str], *, core: int, talks: bool = False
+    arguments: Sequence[str], *, core: int, talks: bool = False, folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a module of Python on ``core`` inside the block; then kill it with its children.
+    """Run Python on ``core`` inside the block; then kill it with its children.
 
     It has a session of its own, so that an interrupt from the keyboard comes to us alone,
     and a group of its own, which its children are in. Where it ``talks``, its input and
-    output are pipes.
+    output are pipes. ``folder`` is its working directory, ours unless given.
     """
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, *arguments]
     pipe = subprocess.PIPE if talks else None
     with on_core(core):
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, start_new_session=True, cwd=folder
+        )
     try:
         yield process
     finally:

@@ -12,7 +12,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,19 +95,35 @@ def cores() -> tuple[int, int]:
 def running(name: str, scenario: Scenario) -> Iterator[Running]:
     """Run the server called ``name`` inside the block; see `answering`."""
     load = Load(scenario.request, scenario.work.answer)
-    with answering("tests.bench.servers", name, scenario.name, load) as server:
+    program, arguments = ["-m", "tests.bench.servers", name], [scenario.name, "--leash"]
+    with answering(program, name, arguments, load) as server:
         yield server
 
 
 @contextmanager
-def answering(module: str, name: str, subject: str, load: Load) -> Iterator[Running]:
-    """Run a server of ``module``, from its first right answer on, inside the block.
+def answering(
+    program: Sequence[str],
+    name: str,
+    arguments: Sequence[str],
+    load: Load,
+    *,
+    folder: Path | None = None,
+) -> Iterator[Running]:
+    """Run a server, from its first right answer on, inside the block.
+
+    Args:
+        program: the arguments of Python before the port.
+        name: what the server is called.
+        arguments: those after the port.
+        load: what it is to answer.
+        folder: its working directory, ours unless given.
 
     Raises:
         RuntimeError: it did not answer in time, or not as it should.
     """
     port = _free_port()
-    with started(module, [name, str(port), subject, "--leash"], core=cores()[0]) as process:
+    command = [*program, str(port), *arguments]
+    with started(command, core=cores()[0], folder=folder) as process:
         _wait_for_answer(name, port, load, process)
         yield Running(name, load, port, process.pid)
 

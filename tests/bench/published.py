@@ -45,7 +45,8 @@ def compare_files(names: Sequence[str], files: Sequence[str], *, rounds: int, se
 @contextmanager
 def publishing(name: str, folder: Path, file: File) -> Iterator[Running]:
     """Run a publisher of ``folder`` inside the block, of which ``file`` is asked."""
-    with answering("tests.bench.publishers", name, str(folder), file.load) as server:
+    program = ["-m", "tests.bench.publishers", name]
+    with answering(program, name, [str(folder), "--leash"], file.load) as server:
         yield server
 
 

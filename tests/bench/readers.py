@@ -52,8 +52,8 @@ class Readers:
 @contextmanager
 def slow_readers(port: int, count: int, file: File) -> Iterator[Readers]:
     """Have so many slow readers of ``file`` inside the block, all of them served."""
-    arguments = [str(port), str(count), file.path]
-    with started("tests.bench.readers", arguments, core=cores()[1], talks=True) as process:
+    arguments = ["-m", "tests.bench.readers", str(port), str(count), file.path]
+    with started(arguments, core=cores()[1], talks=True) as process:
         them = Readers(process)
         them.standing()  # They answer once all have asked.
         yield them

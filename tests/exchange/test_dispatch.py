@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 import pytest
@@ -632,3 +633,46 @@ async def test_a_failure_beside_a_cancellation_of_ours_is_reported(
         await client.raw.say(GET)
         await trio.testing.wait_all_tasks_blocked()
     assert len(told) == is_reported
+
+
+async def test_a_handler_that_fails_beside_a_task_that_waits_spares_the_response_before(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(conn: Connection) -> str:
+        if conn.request.path == "/first":
+            return "1" * 15_000
+
+        async def send() -> None:
+            with suppress(trio.BrokenResourceError):
+                await conn.send(b"2" * 80_000)
+
+        left.start_soon(send)
+        await trio.sleep(1)
+        raise ValueError
+
+    async with (
+        trio.open_nursery() as left,
+        connect(handler, window=1000, on_error=lambda *_: None) as client,
+    ):
+        await client.raw.say(b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+        await trio.sleep(1)
+        await client.raw.say(GET)
+        await trio.sleep(2)
+        heard = await client.raw.hear_rest()
+    assert heard.count(b"1" * 15_000) == 1
+    assert not heard.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("content", [{"a": [1]}, ["a", 1]])
+@pytest.mark.parametrize("headers", [(), ([("X-A", "b")],)])
+async def test_json_may_have_a_status_and_fields(
+    content: Any, headers: tuple[list[tuple[str, str]], ...]
+) -> None:
+    async def handler(conn: Connection) -> Any:
+        return (content, 201, *headers)
+
+    async with connect(handler) as client:
+        response = await client.get("/")
+    assert (response.status, response.json()) == (201, content)
+    assert response.headers["content-type"] == "application/json"
+    assert ("x-a" in response.headers) == bool(headers)

@@ -81,8 +81,8 @@ class Asked:
     def content(self) -> bytes:
         """Its content, as it is sent."""
         if not self.is_chunked:
-            return b"c" * self.size
-        return b"%x\r\n%b\r\n0\r\n\r\n" % (self.size, b"c" * self.size)
+            return b"~" * self.size
+        return b"%x\r\n%b\r\n0\r\n\r\n" % (self.size, b"~" * self.size)
 
 
 @dataclass(frozen=True)
@@ -260,9 +260,10 @@ class Model:
                 return self._answer(200, b"", now) or self._linger()
             case Kind.CUT:
                 self.result.failures += 1
-                if not self._answer(200, b"some", now):
-                    self.result.is_cut = True
-                return self._close(now)
+                if self._answer(200, b"some", now):
+                    return True
+                self.result.is_cut = True
+                return self._linger()
             case Kind.ABORT:
                 self.result.is_reset = True
                 return self._close(now)
@@ -276,7 +277,7 @@ class Model:
 
     def _read(self, asked: Asked, content_at: int) -> bool:
         now, here = self._free, self._arrival(self._at)
-        is_awaited = self._arrived(now) - content_at in (0, asked.content.index(b"c"))
+        is_awaited = self._arrived(now) - content_at in (0, asked.content.index(b"~"))
         if asked.kind is Kind.EXPECT and is_awaited and self._gone > now:
             self.result.answers.append((100, b"", now))
         deadline = now + TIMEOUTS.body

@@ -442,3 +442,17 @@ async def test_a_task_left_behind_that_sends_ends_with_its_transport(
             assert client.server.empty
         assert ended == [1]
         outer.cancel_scope.cancel()
+
+
+async def test_a_nursery_that_starts_no_tasks_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no more tasks")
+
+    near, far = memory_streams()
+    transport = Transport(near, DeadlineWatcher(Timeouts()), WriteBatch(), refuse)
+    transport.abort()
+    assert caplog.messages == ["a stream cannot be closed"]
+    with pytest.raises(trio.BrokenResourceError):
+        await far.receive_some()

@@ -76,7 +76,7 @@ class Connection:
         """Reset the transport now; any later use raises `trio.BrokenResourceError`."""
         self._responder.reply.abort()
         self._responder.lane.abort()
-        self.body.break_off()
+        self.body._break_off()
 
     # The request's content.
 
@@ -355,11 +355,11 @@ class Connection:
 HandlerResult = (
     bytes
     | str
-    | dict[str, Any]
+    | dict[Any, Any]
     | list[Any]
     | Response
-    | tuple[bytes | str | None, int]
-    | tuple[bytes | str | None, int, HeaderItems]
+    | tuple[bytes | str | dict[Any, Any] | list[Any] | None, int]
+    | tuple[bytes | str | dict[Any, Any] | list[Any] | None, int, HeaderItems]
     | Literal[False]
     | None
 )

@@ -9,7 +9,7 @@ from typing import cast
 import trio
 
 from .._message.content import require_known_expectations
-from .._message.errors import HeaderItems, HTTPError, PeerError
+from .._message.errors import HeaderItems, HTTPError, PeerError, pairs_of
 from .._message.request import RequestHead
 from .._message.responder import Responder
 from .._message.response import Response
@@ -87,6 +87,10 @@ async def _respond(responder: Responder, result: object) -> None:
             await responder.finish()
         case dict() | list():
             await responder.send_json(result)
+        case (dict() | list() as content, int(status), *rest) if len(rest) <= 1:
+            responder.reply.set_status(status, None)
+            responder.reply.replace_headers(pairs_of(cast("HeaderItems", rest[0] if rest else ())))
+            await responder.send_json(content)
         case (str() | bytes() | None as content, int(status)):
             await responder.respond(Response(content or b"", status))
         case (str() | bytes() | None as content, int(status), headers):
@@ -95,7 +99,11 @@ async def _respond(responder: Responder, result: object) -> None:
         case Response():
             await responder.respond(result)
         case _:
-            raise TypeError(f"a handler cannot return this: {quoted(result)}")
+            raise TypeError(
+                f"a handler cannot return this: {quoted(result)}; it may return None, content "
+                "(str or bytes, or a dict or list, which is sent as JSON), (content, status), "
+                "(content, status, headers), a Response, or False"
+            )
 
 
 async def _fail(

@@ -122,7 +122,7 @@ class RequestContent(trio.abc.ReceiveStream):
         self._closed = True
         await trio.lowlevel.checkpoint()
 
-    def break_off(self) -> None:
+    def _break_off(self) -> None:
         """Let every read raise `PeerGone`, of what has arrived already too."""
         self._fault = PeerGone()
 
