@@ -8,8 +8,7 @@ import pytest
 import trio
 
 from trio_httpd import Connection
-from trio_httpd.testing import connect, memory_streams
-from trio_httpd.testing._raw import Raw
+from trio_httpd.testing import Raw, connect, memory_streams
 
 pytestmark = pytest.mark.usefixtures("any_stream")
 

@@ -278,11 +278,14 @@ class Player:
         for place, exchange in enumerate(trial.exchanges):
             answer = answers[place] if place < len(answers) else None
             if answer is None or not answer.is_whole:
-                # A later exchange that resets the connection takes with it what is on its way.
+                # A later exchange that resets the connection takes with it what is on its way;
+                # so does one that is cut because a task that was left behind is in it.
+                later = trial.exchanges[place:]
+                if self._end is not End.RESET and not any(e.is_left_behind for e in later):
+                    later = [exchange]
                 # So does a client that sends more than it said.
                 if trial.asks[place].is_last and place + 1 < len(trial.asks):
                     return
-                later = trial.exchanges[place:] if self._end is End.RESET else [exchange]
                 if not any(each.is_disturbed for each in later):
                     raise Fault(f"{self._end} before {place} was whole, for no reason: {answer}")
                 return

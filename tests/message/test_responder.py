@@ -279,6 +279,35 @@ async def test_a_failure_while_a_task_that_was_left_behind_is_sending_cuts_the_r
     assert not heard.endswith(b"0\r\n\r\n")
 
 
+async def test_a_failure_while_a_task_that_was_left_behind_is_about_to_send_ends_the_connection(
+    autojump_clock: MockClock,
+) -> None:
+    problems: list[BaseException] = []
+
+    async def upgrade_later(conn: Connection) -> None:
+        try:
+            await conn.upgrade()  # It waits for the content first.
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as problem:
+            problems.append(problem)
+
+    async def handler(conn: Connection) -> None:
+        outer.start_soon(upgrade_later, conn)
+        await trio.sleep(1)
+        raise ValueError
+
+    async with (
+        trio.open_nursery() as outer,
+        connect(handler, on_error=lambda *_: None) as client,
+    ):
+        await client.raw.say(
+            b"POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+            b"Content-Length: 5\r\n\r\n"
+        )
+        assert await client.raw.hear_rest() == b""
+        assert trio.current_time() == 1
+    assert len(problems) == 1
+
+
 async def test_a_response_that_is_whole_stays_so_whatever_the_handler_does_then() -> None:
     async def handler(conn: Connection) -> None:
         await conn.respond(Response("whole"))

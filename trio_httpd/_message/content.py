@@ -194,6 +194,8 @@ class RequestContent(trio.abc.ReceiveStream):
     async def _ask_for_content(self) -> None:
         if self._responder.lane.must_wait:
             await self._responder.lane.take_turn()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
         self._expects_continue = False
         self._responder.lane.write_interim(100)  # Not the lane of before: it may be over.
 
