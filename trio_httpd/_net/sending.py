@@ -27,7 +27,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections import deque
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
@@ -149,9 +148,10 @@ class Sender:
         # A plain stream sends nothing at the end of a turn: that would take a task each time.
         self._batch = batch if self._plain is None else _NO_BATCH
         self._spawn = spawn
-        self._backlog: deque[bytes | memoryview | FilePart] = deque()
+        # A deque, or a place to wait that nobody needs, would double what an idle sender weighs.
+        self._backlog: list[bytes | memoryview | FilePart] = []
         self._batched = b""
-        self._over = ParkingLot()  # Where those wait who want to see all of it out.
+        self._over: ParkingLot | None = None  # Where those wait who want to see all of it out.
         self.state = _IDLE
 
     @property
@@ -237,7 +237,7 @@ class Sender:
         self.state = _BROKEN
         self._backlog.clear()
         self._batched = b""
-        self._over.unpark_all()
+        self._let_go()
 
     def is_fast_enough(self) -> bool:
         """Whether the client took enough in the period that is over; another begins."""
@@ -281,7 +281,7 @@ class Sender:
                 if sent < len(piece):
                     backlog[0] = memoryview(piece)[sent:]
                     return
-                backlog.popleft()
+                del backlog[0]
 
     def _send_piece(self, piece: bytes | memoryview) -> int:
         if len(self._backlog) > 1 and self._files is not None:  # A file comes next.
@@ -302,7 +302,7 @@ class Sender:
         if sent < part.size:
             self._backlog[0] = part.after(sent)
             return False
-        self._backlog.popleft()
+        del self._backlog[0]
         return True
 
     # Waiting.
@@ -326,9 +326,15 @@ class Sender:
                     self.state = _SENDING
                     await self._send_rest()
                 case SenderState.SENDING:
+                    self._over = self._over or ParkingLot()
                     await self._over.park()
                 case _:  # BROKEN
                     raise PeerGone
+
+    def _let_go(self) -> None:
+        """Wake up those who wait in `flush`."""
+        if self._over is not None:
+            self._over.unpark_all()
 
     async def _send_overflow(self) -> None:
         """Send what was batched and had no room."""
@@ -358,7 +364,7 @@ class Sender:
                 self._owner.lose()
             elif self.state is _SENDING:
                 self.state = _IDLE
-                self._over.unpark_all()
+                self._let_go()
 
     async def _send_more(self, piece: bytes | memoryview | FilePart) -> None:
         """Wait for room, and fill it; ``piece`` comes next."""
@@ -371,7 +377,7 @@ class Sender:
             if self._backlog:  # Else it was broken off meanwhile.
                 self._backlog[0] = memoryview(piece)[sent:]
                 if sent == len(piece):
-                    self._backlog.popleft()
+                    del self._backlog[0]
         else:
             await self._stream.wait_send_all_might_not_block()
             self._send_backlog()
@@ -387,10 +393,10 @@ class Sender:
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {part.offset}")
         rest = part.after(len(data))
-        self._backlog.popleft()
+        del self._backlog[0]
         if rest.size:
-            self._backlog.appendleft(rest)
-        self._backlog.appendleft(data)
+            self._backlog.insert(0, rest)
+        self._backlog.insert(0, data)
 
     def _give_up(self, problem: Exception) -> None:
         logger.error("a stream cannot send", exc_info=problem)
