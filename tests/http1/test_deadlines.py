@@ -13,6 +13,7 @@ from trio_httpd import (
     Limits,
     Options,
     PeerError,
+    PeerGone,
     Timeouts,
 )
 from trio_httpd._http1.lane import Http1Lane
@@ -465,6 +466,28 @@ async def test_what_comes_in_time_counts_though_a_handler_held_the_loop(
         await holding.say(get("/hold"))
         assert (await late.hear()).startswith(b"HTTP/1.1 200 ")
         assert trio.current_time() == 12
+
+
+@pytest.mark.parametrize("does", ["sends", "resets"])
+async def test_a_late_loop_looks_once_more_at_the_client(does: str, nursery: trio.Nursery) -> None:
+    near, far = memory_streams()
+    lane = lane_on(near, nursery)
+    lane._rate = ReceiveRate(1, 10)
+    lane._rate.waited(5)
+    if does == "sends":
+        far.send_nowait(b"12345")
+        assert await lane.receive() == b"12345"
+    else:
+        far.abort()
+        with pytest.raises(PeerGone):
+            await lane.receive()
+
+
+async def test_nothing_is_read_once_the_exchange_is_over(nursery: trio.Nursery) -> None:
+    lane = lane_on(memory_streams()[0], nursery)
+    lane.stop_reading()
+    with pytest.raises(trio.ClosedResourceError, match="the exchange is over"):
+        await lane.receive()
 
 
 def lane_on(stream: trio.abc.Stream, nursery: trio.Nursery) -> Http1Lane:
