@@ -393,10 +393,7 @@ class Sender:
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {part.offset}")
         rest = part.after(len(data))
-        del self._backlog[0]
-        if rest.size:
-            self._backlog.insert(0, rest)
-        self._backlog.insert(0, data)
+        self._backlog[:1] = [data, rest] if rest.size else [data]
 
     def _give_up(self, problem: Exception) -> None:
         logger.error("a stream cannot send", exc_info=problem)
