@@ -17,6 +17,11 @@ from trio_httpd.testing import memory_streams
 
 pytest_plugins = ["pytester"]
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Coverage is that of the processes of pytest-xdist, not of the programs that tests run.
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        os.environ.pop(name, None)
+
 
 def pytest_collection_finish() -> None:
     """Let the collector of garbage pass over what lives as long as the tests do."""

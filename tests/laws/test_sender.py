@@ -309,7 +309,7 @@ class SenderMachine(TrioMachine):
     def check_state(self) -> None:
         """Assert what holds in the midst of a turn, too."""
         sender = self.sender
-        assert bool(sender._backlog) == (sender.state not in (IDLE, BROKEN))
+        assert bool(sender._backlog) == (sender.state in (UNSENT, SENDING))
         assert sender.state is not BROKEN or self.may_be_broken
 
     @invariant()
