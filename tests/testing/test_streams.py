@@ -268,3 +268,12 @@ async def test_no_file_goes_to_who_has_left(fd: int) -> None:
     near.close()
     with pytest.raises(trio.ClosedResourceError):
         near.send_file_nowait(fd, 0, 1)
+
+
+async def test_nothing_of_a_file_is_sent_as_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    near, far = memory_streams()
+    with (tmp_path / "file").open("rb") as file:
+        assert near.send_file_nowait(file.fileno(), 0, 0) == 0
+    await near.send_eof()
+    assert await far.receive_some() == b""

@@ -144,7 +144,7 @@ async def _fail_oddly(
 
     Ours are `KeyboardInterrupt`, and `trio.Cancelled` while a scope around us is cancelled. A
     `trio.Cancelled` that somebody kept from elsewhere, `SystemExit`, `GeneratorExit` and the
-    like are failures of a handler: let out, they would end the server, or what not.
+    like are failures of a handler: if they got further, they would end the server.
     """
     cancelled, rest = _split(problem, trio.Cancelled)
     if _split(problem, KeyboardInterrupt)[0] is not None:

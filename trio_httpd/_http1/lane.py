@@ -267,7 +267,7 @@ class Http1Lane:
 
     def abort(self) -> None:
         """See `Lane.abort`."""
-        self._sender.flush_nowait()  # Of the exchange before, which has nothing to do with it.
+        self._sender.flush_nowait()  # The response before this exchange's still goes out.
         self._transport.abort()
 
     def stop_reading(self) -> None:

@@ -197,7 +197,9 @@ class Responder:
     @property
     def status_and_size(self) -> tuple[int | None, int]:
         """The status that went out, None if none did, and bytes of content."""
-        return self.reply.status or None if self.reply.is_out else None, self.reply.content_out
+        reply = self.reply
+        status = reply.status if reply.is_out else 0  # 0 after an abort without a head, too.
+        return status or None, reply.content_out
 
     def detach(self) -> None:
         """Let go of the lane: the exchange is over, whoever still holds this."""

@@ -16,8 +16,8 @@ whoever owns the sender is told by its deadline queue, and asks `Sender.is_fast_
 
 Laws:
 1. What was written leaves in its order, once.
-2. Whoever is not cancelled while a task is SENDING its own bytes changes nothing by being
-   cancelled. Otherwise the stream is BROKEN: part of the bytes may be out.
+2. If a task is cancelled while it sends its own bytes, the stream is BROKEN: part of them may
+   be out. A task that is cancelled while it waits for others changes nothing.
 3. The rest of what was BATCHED is sent by a task of the server, so that no later exchange
    can be made to answer for it.
 """

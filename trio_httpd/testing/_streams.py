@@ -113,7 +113,7 @@ class MemoryStream(trio.abc.HalfCloseableStream):
         data = os.pread(fd, max(1, self._outgoing.room_for(count)), offset)
         if not data:
             raise EOFError(f"which became shorter: it ends before byte {offset}")
-        return self._outgoing.put(data)
+        return self._outgoing.put(data[:count])
 
     def send_queue_size(self) -> int:
         """Return how many bytes were sent that are not in the other end's window yet."""
